@@ -1,0 +1,287 @@
+"""Judges a recorded stream: does it decode, and to exactly what was encoded?
+
+FFmpeg alone is a weak judge, so OpenH264 (error concealment off) decodes every
+stream too, and both decoders' pictures are compared, macroblock by macroblock,
+with digests of the encoders' own reconstructions.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.bitstream import BitStreamFilterContext
+
+from .errors import HarnessError
+from .native import Library, native, openh264
+from .recorder import Picture, Recording
+
+
+class Status(enum.Enum):
+    """A check that could not be made is NOT_RUN, and never counts as passed."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check: its name, how it ended, and what was seen."""
+
+    name: str
+    status: Status
+    summary: str
+    details: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return self.status is Status.PASSED
+
+
+@dataclass(frozen=True)
+class DecodedStream:
+    """What a decoder made of a stream.
+
+    digests has shape (pictures, macroblocks); errors names the access unit.
+    """
+
+    decoder: str
+    digests: npt.NDArray[np.uint64]
+    sizes: frozenset[tuple[int, int]]
+    errors: tuple[str, ...]
+
+
+_MAX_DETAILS = 20
+
+
+def _digest(planes: Any, strides: tuple[int, int], width: int, height: int) -> bytes:
+    library = native()
+    count = -(-width // 16) * -(-height // 16)
+    out = library.ffi.new("uint64_t[]", count)
+    y, u, v = planes
+    library.lib.uis_digest_i420(y, strides[0], u, strides[1], v, width, height, out)
+    return bytes(library.ffi.buffer(out))
+
+
+def _stack(rows: list[bytes]) -> npt.NDArray[np.uint64]:
+    if not rows:
+        return np.empty((0, 0), np.uint64)
+    width = min(len(row) for row in rows)
+    return np.frombuffer(b"".join(row[:width] for row in rows), np.uint64).reshape(len(rows), -1)
+
+
+def decode_with_ffmpeg(path: Path) -> DecodedStream:
+    """Decodes a file strictly: `err_detect=explode`, and a picture that FFmpeg
+    marks corrupt or an error it only logs counts as an error."""
+    ffi = native().ffi
+    rows: list[bytes] = []
+    sizes: set[tuple[int, int]] = set()
+    errors: list[str] = []
+    previous = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as logs, av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.options = {"err_detect": "explode"}
+            stream.codec_context.thread_type = "SLICE"  # errors name the right access unit
+            for number, packet in enumerate(container.demux(stream)):
+                try:
+                    frames = packet.decode()
+                except av.error.FFmpegError as error:
+                    errors.append(f"access unit {number}: {error}")
+                    continue
+                for frame in frames:
+                    if frame.is_corrupt:
+                        errors.append(f"access unit {number}: picture marked corrupt")
+                    if frame.format.name != "yuv420p":
+                        errors.append(f"access unit {number}: decodes to {frame.format.name}")
+                        continue
+                    sizes.add((frame.width, frame.height))
+                    planes = [ffi.from_buffer("uint8_t[]", plane) for plane in frame.planes]
+                    strides = (frame.planes[0].line_size, frame.planes[1].line_size)
+                    rows.append(_digest(planes, strides, frame.width, frame.height))
+        errors += [f"logged: {message.strip()}" for _, _, message in logs]
+    except av.error.FFmpegError as error:
+        errors.append(f"the file does not open: {error}")
+    finally:
+        av.logging.set_level(previous)
+    version = ".".join(str(n) for n in av.library_versions["libavcodec"])
+    return DecodedStream(f"FFmpeg (libavcodec {version})", _stack(rows), frozenset(sizes),
+                         tuple(errors))
+
+
+def _access_units(path: Path) -> Iterator[bytes]:
+    """The file's access units as Annex B."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        annex_b = BitStreamFilterContext("h264_mp4toannexb", stream)
+        for packet in container.demux(stream):
+            if packet.size == 0:
+                continue
+            for converted in annex_b.filter(packet):
+                yield bytes(converted)
+
+
+def decode_with_openh264(path: Path) -> DecodedStream:
+    """Decodes a file with OpenH264, error concealment off.
+
+    Raises:
+        EnvironmentProblem: the library is missing.
+    """
+    library: Library = openh264()
+    ffi, lib = library.ffi, library.lib
+    error = ffi.new("char[]", 256)
+    decoder = lib.uis_openh264_open(error, 256)
+    if decoder == ffi.NULL:
+        raise HarnessError(library.text(error))
+    rows: list[bytes] = []
+    sizes: set[tuple[int, int]] = set()
+    errors: list[str] = []
+    picture = ffi.new("uis_openh264_picture *")
+    native_ffi = native().ffi
+    try:
+        for number, data in enumerate(_access_units(path)):
+            rc = lib.uis_openh264_decode(decoder, data, len(data), picture)
+            if rc < 0:
+                errors.append(f"access unit {number}: decoding state {-rc:#x}")
+            elif rc == 0:
+                errors.append(f"access unit {number}: no picture")
+            else:
+                sizes.add((picture.width, picture.height))
+                planes = [
+                    native_ffi.cast("uint8_t *", int(ffi.cast("uintptr_t", p)))
+                    for p in picture.planes
+                ]
+                strides = (picture.strides[0], picture.strides[1])
+                rows.append(_digest(planes, strides, picture.width, picture.height))
+    except av.error.FFmpegError as failure:
+        errors.append(f"the file does not open: {failure}")
+    finally:
+        lib.uis_openh264_close(decoder)
+    name = f"OpenH264 {library.text(lib.uis_openh264_version())}"
+    return DecodedStream(name, _stack(rows), frozenset(sizes), tuple(errors))
+
+
+def check_decodes(decoded: DecodedStream, recording: Recording, short_name: str) -> CheckResult:
+    """No error, one picture an access unit, and the size of the view."""
+    name = f"decodes in {short_name}"
+    pictures = sum(tick.picture is not Picture.NONE for tick in recording.ticks)
+    problems = list(decoded.errors)
+    size = (recording.settings.width, recording.settings.height)
+    if len(decoded.digests) != pictures:
+        problems.append(f"{len(decoded.digests)} pictures decoded, {pictures} written")
+    if decoded.sizes - {size}:
+        problems.append(f"sizes {sorted(decoded.sizes)} instead of {size}")
+    if problems:
+        return CheckResult(
+            name,
+            Status.FAILED,
+            f"{len(problems)} problems; first: {problems[0]}",
+            tuple(problems[:_MAX_DETAILS]),
+        )
+    if pictures == 0:
+        return CheckResult(name, Status.NOT_RUN, "the recording has no picture")
+    return CheckResult(name, Status.PASSED, f"{pictures} pictures, 0 errors ({decoded.decoder})")
+
+
+def check_exact(decoded: DecodedStream, recording: Recording, short_name: str) -> CheckResult:
+    """Every decoded macroblock equals the encoders' own reconstruction."""
+    name = f"exact in {short_name}"
+    expected = recording.digests.load()
+    if len(expected) == 0:
+        return CheckResult(name, Status.NOT_RUN, "the recording has no picture")
+    if decoded.digests.shape != expected.shape:
+        return CheckResult(
+            name,
+            Status.FAILED,
+            f"decoded shape {decoded.digests.shape} (pictures, macroblocks) "
+            f"instead of {expected.shape}",
+        )
+    written = [tick for tick in recording.ticks if tick.picture is not Picture.NONE]
+    columns = -(-recording.settings.width // 16)
+    wrong = np.flatnonzero((decoded.digests != expected).any(axis=1))
+    if len(wrong) == 0:
+        return CheckResult(
+            name,
+            Status.PASSED,
+            f"{len(expected)} pictures of {expected.shape[1]} macroblocks, 0 differ",
+        )
+    details = []
+    for picture in wrong[:_MAX_DETAILS]:
+        places = np.flatnonzero(decoded.digests[picture] != expected[picture])
+        tick = written[picture]
+        first = int(places[0])
+        details.append(
+            f"picture {picture} (tick {tick.index}, {tick.tick_class.name}, "
+            f"{tick.picture.name.lower()}): {len(places)} macroblocks differ, first at "
+            f"x={first % columns * 16} y={first // columns * 16}"
+        )
+    return CheckResult(
+        name,
+        Status.FAILED,
+        f"{len(wrong)} of {len(expected)} pictures differ; first: {details[0]}",
+        tuple(details),
+    )
+
+
+def check_container(recording: Recording) -> CheckResult:
+    """The MKV's own facts: profile, no B-frames, times that rise, and an end
+    that meets the recording's."""
+    name = "container"
+    problems: list[str] = []
+    times: list[int] = []
+    try:
+        with av.open(str(recording.stream)) as container:
+            stream = container.streams.video[0]
+            context = stream.codec_context
+            profile = str(context.profile)
+            if "Constrained Baseline" not in profile:
+                problems.append(f"profile is {profile}")
+            if context.has_b_frames:
+                problems.append("the stream says it has B-frames")
+            end = 0
+            for packet in container.demux(stream):
+                if packet.size == 0 or packet.pts is None:
+                    continue
+                times.append(packet.pts)
+                end = packet.pts + (packet.duration or 0)
+            file_end = (container.duration or 0) / av.time_base
+    except (OSError, av.error.FFmpegError) as error:
+        return CheckResult(name, Status.FAILED, f"the file does not open: {error}")
+    pictures = sum(tick.picture is not Picture.NONE for tick in recording.ticks)
+    if len(times) != pictures:
+        problems.append(f"{len(times)} packets in the file, {pictures} pictures written")
+    if any(b <= a for a, b in zip(times, times[1:], strict=False)):
+        problems.append("timestamps do not rise")
+    if abs(file_end - recording.duration) > 0.002:
+        problems.append(f"ends at {file_end:.3f} s, the recording at {recording.duration:.3f} s")
+    if problems:
+        return CheckResult(name, Status.FAILED, "; ".join(problems), tuple(problems))
+    return CheckResult(
+        name,
+        Status.PASSED,
+        f"{profile}, {len(times)} packets, rising times, ends at {file_end:.3f} s "
+        f"(last packet {end / 1000:.3f} s)",
+    )
+
+
+def check_recording(recording: Recording) -> tuple[CheckResult, ...]:
+    """All checks that every recording gets, in the order to read them."""
+    results = [check_container(recording)]
+    for short, decode in (("FFmpeg", decode_with_ffmpeg), ("OpenH264", decode_with_openh264)):
+        try:
+            decoded = decode(recording.stream)
+        except HarnessError as error:
+            results.append(CheckResult(f"decodes in {short}", Status.NOT_RUN, str(error)))
+            results.append(CheckResult(f"exact in {short}", Status.NOT_RUN, "not decoded"))
+            continue
+        results.append(check_decodes(decoded, recording, short))
+        results.append(check_exact(decoded, recording, short))
+    return tuple(results)

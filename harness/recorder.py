@@ -1,0 +1,318 @@
+"""Drives the native recorder: starts it, drains it into the muxer, stops it."""
+
+from __future__ import annotations
+
+import enum
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import RecorderError
+from .muxer import Muxer
+from .native import native
+from .ring import FrameRing
+
+_ERROR_SIZE = 512
+
+
+class TickClass(enum.IntEnum):
+    """What a tick of the frame clock saw."""
+
+    UNCHANGED = 0
+    VIDEO_ONLY = 1
+    CHANGED = 2
+
+
+class Picture(enum.IntEnum):
+    """What was written for a tick."""
+
+    NONE = 0
+    FULL = 1
+    SPLICED = 2
+
+
+class Fault(enum.IntFlag):
+    """One thing broken on purpose, so that a test can see the checks fail."""
+
+    NONE = 0
+    NO_GUARD = 1
+    WRONG_LTR = 2
+    NO_MMCO4 = 4
+    BAD_SHARES = 8
+
+
+class Rect(NamedTuple):
+    """Pixels, top-left origin."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+@dataclass(frozen=True)
+class RecorderSettings:
+    """What a recording is made with.
+
+    width, height are pixels and even; fps is ticks a second; qp 0..51 for I
+    and P alike; guard is macroblocks of UI around a region; threads are
+    encoder 1's.
+    """
+
+    width: int = 1280
+    height: int = 720
+    fps: int = 24
+    qp: int = 23
+    preset: str = "superfast"
+    guard: int = 3
+    threads: int = 1
+    faults: Fault = Fault.NONE
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One tick of the frame clock. Times are milliseconds except `time` and
+    `present`, which are seconds from the recording's start."""
+
+    index: int
+    time: float
+    present: float | None
+    tick_class: TickClass
+    picture: Picture
+    presents: int
+    coalesced: int
+    identical: int
+    dropped: int
+    keyframe: bool
+    region_idr: bool
+    dirty_mbs: int
+    dirty_outside_mbs: int
+    dirty: Rect
+    region: Rect
+    videos: int
+    slices: int
+    frame_num: int
+    bytes: int
+    sse_y: float
+    diff_ms: float
+    convert_ms: float
+    encode_ms: float
+    splice_ms: float
+    digest_ms: float
+    latency_ms: float
+
+
+class DigestFile:
+    """Per-macroblock digests of every picture, on disk: 8 bytes a macroblock.
+
+    What the encoders say a decoder must show, kept apart from the stream so
+    that a long recording does not fill the memory.
+    """
+
+    def __init__(self, path: Path, macroblocks: int) -> None:
+        self.path = path
+        self.macroblocks = macroblocks
+        self.pictures = 0
+        self._file = path.open("wb")
+
+    def append(self, digests: bytes) -> None:
+        self._file.write(digests)
+        self.pictures += 1
+
+    def close(self) -> None:
+        self._file.close()
+
+    def load(self) -> npt.NDArray[np.uint64]:
+        """Shape (pictures, macroblocks), memory-mapped."""
+        if self.pictures == 0:
+            return np.empty((0, self.macroblocks), np.uint64)
+        return np.memmap(
+            self.path, np.uint64, mode="r", shape=(self.pictures, self.macroblocks)
+        )
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a recorder leaves: the stream's file, every tick, and the digests."""
+
+    settings: RecorderSettings
+    stream: Path
+    ticks: tuple[Tick, ...]
+    digests: DigestFile
+    unseen_drops: int
+    error: str = ""
+
+    @property
+    def duration(self) -> float:
+        """Seconds: ticks over the clock's rate."""
+        return len(self.ticks) / self.settings.fps
+
+
+@dataclass
+class Recorder:
+    """One recording. Life: create, `start`, (things happen), `stop`, `close`.
+
+    The native thread classifies, encodes and splices; a Python thread moves
+    its records into the MKV, so a busy main thread does not hold anything up.
+
+    Raises:
+        RecorderError: the settings do not fit (from the constructor).
+    """
+
+    settings: RecorderSettings
+    ring: FrameRing
+    stream: Path
+    _ticks: list[Tick] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._native = native()
+        ffi, lib = self._native.ffi, self._native.lib
+        s = self.settings
+        config = ffi.new("uis_recorder_config *")
+        config.width, config.height = s.width, s.height
+        config.fps_num, config.fps_den = s.fps, 1
+        config.qp, config.guard_mbs = s.qp, s.guard
+        config.threads, config.faults = s.threads, int(s.faults)
+        preset = s.preset.encode()
+        if len(preset) > 15:
+            raise RecorderError(f"'{s.preset}' is not a libx264 preset", "see `x264 --fullhelp`")
+        config.preset = preset
+        out = ffi.new("uis_recorder **")
+        error = ffi.new("char[]", _ERROR_SIZE)
+        if lib.uis_recorder_create(config, self.ring.pointer, out, error, _ERROR_SIZE) != 0:
+            raise RecorderError(self._native.text(error), "change the scenario's encoder settings")
+        self._pointer: Any = out[0]
+        macroblocks = -(-s.width // 16) * -(-s.height // 16)
+        self._digests = DigestFile(self.stream.with_suffix(".digests"), macroblocks)
+        self._muxer = Muxer(self.stream)
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._drain, name="recorder-drain", daemon=True)
+        self._started = False
+
+    def start(self) -> None:
+        """Begins the recording with the frame now on screen."""
+        rc = self._native.lib.uis_recorder_start(self._pointer, 0)
+        if rc != 0:
+            raise RecorderError(f"the recorder does not start ({rc})")
+        self._started = True
+        self._thread.start()
+
+    @property
+    def origin_ns(self) -> int:
+        """CLOCK_MONOTONIC time of tick 0."""
+        return int(self._native.lib.uis_recorder_origin(self._pointer))
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since tick 0; 0 before the start."""
+        if not self._started:
+            return 0.0
+        return (int(self._native.lib.uis_now_ns()) - self.origin_ns) / 1e9
+
+    @property
+    def ticks(self) -> int:
+        """Ticks finished so far."""
+        return int(self._native.lib.uis_recorder_ticks(self._pointer))
+
+    @property
+    def failed(self) -> str:
+        """Why the recording broke off, or an empty string."""
+        if self._failure is not None:
+            return str(self._failure)
+        return self._native.text(self._native.lib.uis_recorder_error(self._pointer))
+
+    def stop(self, duration: float | None = None) -> Recording:
+        """Ends the recording at `duration` seconds (default: now), waits for
+        the last picture, and finishes the file."""
+        lib = self._native.lib
+        end = 0 if duration is None else self.origin_ns + round(duration * 1e9)
+        lib.uis_recorder_stop(self._pointer, end)
+        if self._started:
+            self._thread.join()
+        self._digests.close()
+        recording = Recording(
+            settings=self.settings,
+            stream=self.stream,
+            ticks=tuple(self._ticks),
+            digests=self._digests,
+            unseen_drops=int(lib.uis_recorder_unseen_drops(self._pointer)) if self._started else 0,
+            error=self.failed,
+        )
+        self._muxer.close(recording.duration)
+        return recording
+
+    def close(self) -> None:
+        """Frees the native recorder, without waiting for a tick. May be called twice."""
+        if self._pointer is None:
+            return
+        self._native.lib.uis_recorder_stop(self._pointer, 1)
+        if self._started:
+            self._thread.join()
+        self._native.lib.uis_recorder_destroy(self._pointer)
+        self._pointer = None
+        self._digests.close()
+        self._muxer.close(len(self._ticks) / self.settings.fps)
+
+    def _drain(self) -> None:
+        ffi, lib = self._native.ffi, self._native.lib
+        raw = ffi.new("uis_tick *")
+        while True:
+            rc = lib.uis_recorder_next(self._pointer, 200, raw)
+            if rc < 0:
+                return
+            if rc == 0:
+                continue
+            try:
+                self._keep(raw)
+            except BaseException as error:  # kept for the main thread to raise
+                if self._failure is None:
+                    self._failure = error
+                    lib.uis_recorder_stop(self._pointer, 1)
+
+    def _keep(self, raw: Any) -> None:
+        ffi = self._native.ffi
+        tick = _tick(raw, self.origin_ns)
+        if raw.au_size:
+            self._digests.append(bytes(ffi.buffer(raw.digests, raw.mbs * 8)))
+            shown = max(tick.present if tick.present is not None else tick.time, 0.0)
+            self._muxer.add(bytes(ffi.buffer(raw.au, raw.au_size)), shown, tick.keyframe)
+        self._ticks.append(tick)
+
+
+def _rect(raw: Any) -> Rect:
+    return Rect(raw.x, raw.y, raw.w, raw.h)
+
+
+def _tick(raw: Any, origin_ns: int) -> Tick:
+    return Tick(
+        index=raw.index,
+        time=(raw.tick_ns - origin_ns) / 1e9,
+        present=(raw.present_ns - origin_ns) / 1e9 if raw.present_ns else None,
+        tick_class=TickClass(raw.tick_class),
+        picture=Picture(raw.picture),
+        presents=raw.presents,
+        coalesced=raw.coalesced,
+        identical=raw.identical,
+        dropped=raw.dropped,
+        keyframe=bool(raw.keyframe),
+        region_idr=bool(raw.region_idr),
+        dirty_mbs=raw.dirty_mbs,
+        dirty_outside_mbs=raw.dirty_outside_mbs,
+        dirty=_rect(raw.dirty),
+        region=_rect(raw.region),
+        videos=raw.region_count,
+        slices=raw.slices,
+        frame_num=raw.frame_num,
+        bytes=raw.au_size,
+        sse_y=raw.sse_y,
+        diff_ms=raw.diff_ns / 1e6,
+        convert_ms=raw.convert_ns / 1e6,
+        encode_ms=raw.encode_ns / 1e6,
+        splice_ms=raw.splice_ns / 1e6,
+        digest_ms=raw.digest_ns / 1e6,
+        latency_ms=raw.latency_ns / 1e6,
+    )

@@ -1,0 +1,130 @@
+"""The frame ring, from the recorder's side."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from .errors import EnvironmentProblem
+from .native import native
+
+_ERROR_SIZE = 512
+WRITER_STATES = ("none", "attached", "swapchain", "presenting", "failed")
+
+
+@dataclass(frozen=True)
+class RingCounters:
+    """What the layer has counted for the main window so far."""
+
+    state: str
+    presented: int
+    published: int
+    superseded: int
+    lost: int
+    without_damage: int
+    swapchains: int
+    device: str
+    error: str
+    passthrough: bool
+
+    @property
+    def dropped(self) -> int:
+        return self.superseded + self.lost
+
+
+@dataclass(frozen=True)
+class Region:
+    """A video as the ring carries it: device pixels, CLOCK_MONOTONIC ns."""
+
+    id: int
+    x: int
+    y: int
+    w: int
+    h: int
+    playing: bool
+    changed_ns: int
+
+
+class FrameRing:
+    """Shared memory between the layer in Chrome's GPU process and the recorder.
+
+    Args:
+        width, height: of the main window, pixels. The layer captures the
+            swapchain of this size.
+        slots: frames the ring can hold; 12 are half a second at 24 a second.
+
+    Raises:
+        EnvironmentProblem: shared memory is not to be had.
+    """
+
+    _ordinals = itertools.count()
+
+    def __init__(self, width: int, height: int, slots: int = 12) -> None:
+        self._native = native()
+        ffi = self._native.ffi
+        # pid first: a stale object can be told from a live one by eye and by `doctor`.
+        self.name = f"/uisplice-{os.getpid()}-{next(self._ordinals)}-{secrets.token_hex(4)}"
+        out = ffi.new("uis_ring **")
+        error = ffi.new("char[]", _ERROR_SIZE)
+        rc = self._native.lib.uis_ring_create(
+            self.name.encode(), width, height, slots, out, error, _ERROR_SIZE
+        )
+        if rc != 0:
+            raise EnvironmentProblem(
+                self._native.text(error),
+                "free or enlarge /dev/shm (containers: --shm-size=512m)",
+            )
+        self.pointer: Any = out[0]
+        self._header = self._native.lib.uis_ring_get_header(self.pointer)
+
+    def counters(self) -> RingCounters:
+        """A snapshot of the layer's counters."""
+        h = self._header
+        return RingCounters(
+            state=WRITER_STATES[min(h.writer_state, len(WRITER_STATES) - 1)],
+            presented=h.presented,
+            published=h.published,
+            superseded=h.superseded,
+            lost=h.lost,
+            without_damage=h.without_damage,
+            swapchains=h.swapchains,
+            device=self._native.text(h.device_name),
+            error=self._native.text(h.writer_error),
+            passthrough=bool(h.passthrough),
+        )
+
+    def set_regions(self, regions: Sequence[Region]) -> None:
+        """Tells the recorder where videos are and whether they play."""
+        ffi = self._native.ffi
+        limit = self._native.lib.UIS_RING_MAX_REGIONS
+        kept = list(regions)[:limit]
+        array = ffi.new("uis_video_region[]", max(len(kept), 1))
+        for slot, region in zip(array, kept, strict=False):
+            slot.id = region.id & 0xFFFFFFFF
+            slot.rect.x, slot.rect.y = region.x, region.y
+            slot.rect.w, slot.rect.h = region.w, region.h
+            slot.playing = int(region.playing)
+            slot.changed_ns = region.changed_ns
+        self._native.lib.uis_ring_set_regions(self.pointer, array, len(kept))
+
+    def close(self) -> None:
+        """Unmaps and removes the shared memory. The recorder must be gone before."""
+        if self.pointer is not None:
+            self._native.lib.uis_ring_close(self.pointer)
+            self.pointer = None
+
+    def __enter__(self) -> FrameRing:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,47 @@
+"""What the models of the scenario language have in common."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+
+class Frozen(BaseModel):
+    """A model that cannot change and knows no other keys than its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def whole(low: int, high: int) -> Callable[[object], int]:
+    """A reader of whole numbers from `low` to `high`, from text or int."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or re.fullmatch(r"[+-]?\d{1,9}", str(value)) is None:
+            raise ValueError(f"{_quoted(value)} is not a whole number from {low} to {high}")
+        number = int(str(value))
+        if not low <= number <= high:
+            raise ValueError(f"'{value}' is not from {low} to {high}")
+        return number
+
+    return read
+
+
+def _quoted(value: object) -> str:
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return f"'{value}'"
+
+
+def _not_blank(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("is empty")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_not_blank)]
+Name = Annotated[
+    str, BeforeValidator(_not_blank), StringConstraints(strip_whitespace=True, max_length=200)
+]

@@ -1,0 +1,210 @@
+"""A YAML file as a tree in which everything knows its line and column.
+
+Only what the scenario language needs is kept: scalars as the text written
+(`5`, `no` and `1.0` stay text; the model gives them a type), sequences, and
+mappings with text keys. Aliases are allowed; anything that could construct an
+object, or that could grow without bound, is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import yaml
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 24
+MAX_NODES = 20_000  # after aliases are expanded
+
+_STRING_TAG = "tag:yaml.org,2002:str"
+_TAGS = {_STRING_TAG, "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
+
+
+@dataclass(frozen=True, order=True)
+class Mark:
+    """A place in the file; both count from 1."""
+
+    line: int = 1
+    column: int = 1
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong, and where."""
+
+    mark: Mark
+    text: str
+
+
+@dataclass(frozen=True)
+class Scalar:
+    text: str
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Sequence:
+    items: tuple[Node, ...]
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A key's place, and its value."""
+
+    key_mark: Mark
+    value: Node
+
+
+@dataclass(frozen=True)
+class Mapping:
+    entries: dict[str, Entry]
+    mark: Mark
+
+    def get(self, key: str) -> Node | None:
+        entry = self.entries.get(key)
+        return entry.value if entry else None
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+class Unreadable(Exception):
+    """The file cannot be made into a tree at all."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.text)
+        self.problem = problem
+
+
+def read_tree(text: str) -> tuple[Node, list[Problem]]:
+    """The file's tree and what is wrong with it short of being unreadable.
+
+    Raises Unreadable for a syntax error, an empty file, more than one document,
+    too deep a nesting, or aliases that expand without bound.
+    """
+    try:
+        _measure(text)
+        root = yaml.compose(text, Loader=_PlainLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+        raise Unreadable(Problem(_mark(mark) if mark else Mark(), f"not YAML: {what}")) from None
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        where = Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+        character = f"U+{ord(text[error.position]):04X}"
+        raise Unreadable(Problem(where, f"not YAML: the character {character}")) from None
+    if root is None:
+        raise Unreadable(Problem(Mark(), "the file is empty"))
+    builder = _Builder()
+    return builder.node(root, ()), builder.problems
+
+
+def plain(node: Node) -> Any:
+    """The tree as dicts, lists and strings."""
+    if isinstance(node, Scalar):
+        return node.text
+    if isinstance(node, Sequence):
+        return [plain(item) for item in node.items]
+    return {key: plain(entry.value) for key, entry in node.entries.items()}
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """SafeLoader that resolves no scalar: `no` is the text "no", not False."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  (PyYAML's own class attribute)
+
+
+def _mark(mark: Any) -> Mark:
+    return Mark(mark.line + 1, mark.column + 1)
+
+
+def _measure(text: str) -> None:
+    """Depth and size by events, before anything recursive sees the text."""
+    depth = 0
+    documents = 0
+    count = 0
+    for event in yaml.parse(text, Loader=_PlainLoader):
+        count += 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+        if depth > MAX_DEPTH:
+            raise Unreadable(
+                Problem(_mark(event.start_mark), f"nested more than {MAX_DEPTH} levels deep")
+            )
+        if documents > 1:
+            raise Unreadable(
+                Problem(_mark(event.start_mark), "a second document; a file holds one scenario")
+            )
+        if count > 2 * MAX_NODES:
+            raise Unreadable(Problem(_mark(event.start_mark), f"more than {MAX_NODES} values"))
+
+
+@dataclass
+class _Builder:
+    problems: list[Problem] = field(default_factory=list)
+    count: int = 0
+
+    def node(self, node: yaml.Node, above: tuple[int, ...]) -> Node:
+        mark = _mark(node.start_mark)
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise Unreadable(Problem(mark, f"aliases expand to more than {MAX_NODES} values"))
+        if id(node) in above:
+            raise Unreadable(Problem(mark, "an alias stands inside what it names"))
+        if len(above) > MAX_DEPTH:
+            raise Unreadable(Problem(mark, f"aliases nest more than {MAX_DEPTH} levels deep"))
+        if node.tag not in _TAGS:
+            self.problems.append(Problem(mark, f"tag '{node.tag}'; tags are not allowed"))
+        if isinstance(node, yaml.ScalarNode):
+            return Scalar(str(node.value), mark)
+        inside = (*above, id(node))
+        if isinstance(node, yaml.SequenceNode):
+            return Sequence(self._items(node, inside), mark)
+        return Mapping(self._entries(node, inside), mark)
+
+    def _items(self, node: yaml.SequenceNode, inside: tuple[int, ...]) -> tuple[Node, ...]:
+        items = []
+        for item in node.value:
+            if _is_null(item):
+                self.problems.append(Problem(_mark(item.start_mark), "a list entry has no value"))
+            else:
+                items.append(self.node(item, inside))
+        return tuple(items)
+
+    def _entries(self, node: yaml.MappingNode, inside: tuple[int, ...]) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        for key_node, value_node in node.value:
+            mark = _mark(key_node.start_mark)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.problems.append(Problem(mark, "a key must be a word"))
+                continue
+            key = str(key_node.value)
+            if key == "<<" and key_node.style is None:
+                self.problems.append(
+                    Problem(mark, "merge key '<<' is not supported; write the keys out")
+                )
+            elif key in entries:
+                first = entries[key].key_mark.line
+                self.problems.append(
+                    Problem(mark, f"key '{key}' stands twice; first in line {first}")
+                )
+            elif _is_null(value_node):
+                self.problems.append(Problem(mark, f"'{key}' has no value"))
+            else:
+                entries[key] = Entry(mark, self.node(value_node, inside))
+        return entries
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return (
+        isinstance(node, yaml.ScalarNode)
+        and node.style is None
+        and node.value in ("", "~", "null", "Null", "NULL")
+    )

@@ -1,0 +1,194 @@
+"""The scenario as the harness sees it, after every short form is written out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+from typing_extensions import Self
+
+from .durations import PositiveSeconds, format_duration
+from .expectations import Expectations
+from .fields import Frozen, Name, Text, whole
+from .step import Open, Step
+
+Side = Annotated[int, BeforeValidator(whole(64, 4096))]
+OPEN_SCHEMES = ("http", "https", "file")
+PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+)
+Preset = Literal[
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+]
+
+
+class Viewport(Frozen):
+    """The page's size in device pixels; even, because 4:2:0 halves both sides."""
+
+    width: Side = 1280
+    height: Side = 720
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = re.fullmatch(r"(\d+)\s*[xX×]\s*(\d+)", value.strip())  # noqa: RUF001
+        if match is None:
+            raise ValueError(f"'{value}' is not a size; write it as '1280x720'")
+        return {"width": match[1], "height": match[2]}
+
+    @field_validator("width", "height")
+    @classmethod
+    def _even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError(f"'{value}' is odd; the nearest even numbers are "
+                             f"{value - 1} and {value + 1}")
+        return value
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class EncoderSettings(Frozen):
+    """`qp` for I and P pictures, x264's `preset`, `guard` in macroblocks around a region."""
+
+    qp: Annotated[int, BeforeValidator(whole(1, 51))] = 23
+    preset: Preset = "superfast"
+    guard: Annotated[int, BeforeValidator(whole(0, 16))] = 3
+
+
+class Phase(Frozen):
+    """A named part of the recording with its own expectations.
+
+    `duration` (seconds) is how long it lasts whatever its steps take; None: as
+    long as its steps. `line` is where it stands in its file.
+    """
+
+    name: Name = Field(alias="phase")
+    line: int = 0
+    duration: PositiveSeconds | None = None
+    steps: tuple[Step, ...] = ()
+    expect: Expectations = Expectations()
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        if self.duration is None:
+            if not self.steps:
+                raise ValueError(f"phase '{self.name}' needs steps or a duration")
+        elif self.fixed_seconds > self.duration + 1e-9:
+            raise ValueError(
+                f"phase '{self.name}' lasts {format_duration(self.duration)}, "
+                f"but its steps wait for {format_duration(self.fixed_seconds)}"
+            )
+        return self
+
+    @property
+    def fixed_seconds(self) -> float:
+        """The sum of what its steps take by their own words."""
+        return sum(step.fixed_seconds for step in self.steps)
+
+
+class Scenario(Frozen):
+    """One scenario. Times are seconds; `path` is its file, absolute when loaded."""
+
+    path: Path = Path("scenario.yaml")
+    title: Name = Field(alias="scenario")
+    description: str = ""
+    site: Text = "."
+    open: Text
+    clips: tuple[str, ...] = ()
+    viewport: Viewport = Viewport()
+    fps: Annotated[int, BeforeValidator(whole(1, 60))] = 24
+    wsi: Literal["virtual", "passthrough"] = "virtual"
+    encoder: EncoderSettings = EncoderSettings()
+    ready: Text | None = None
+    timeout: PositiveSeconds = 10.0
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    expect: Expectations = Expectations()
+
+    @property
+    def site_folder(self) -> Path:
+        """The folder that is served; absolute when the scenario was loaded."""
+        return (self.path.parent / self.site).resolve()
+
+    @field_validator("site")
+    @classmethod
+    def _relative(cls, site: str) -> str:
+        if Path(site).is_absolute() or "\0" in site:
+            raise ValueError(f"'{site}' must be a folder beside the scenario, as 'site' is")
+        return site
+
+    @field_validator("open")
+    @classmethod
+    def _address(cls, address: str) -> str:
+        return check_address(address)
+
+    @field_validator("clips")
+    @classmethod
+    def _clip_names(cls, clips: tuple[str, ...]) -> tuple[str, ...]:
+        for clip in clips:
+            if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", clip) is None:
+                raise ValueError(
+                    f"'{clip}' is not a clip's name; names have letters, digits, '-' and '_'"
+                )
+        twice = sorted({clip for clip in clips if clips.count(clip) > 1})
+        if twice:
+            raise ValueError(f"'{twice[0]}' stands twice")
+        return clips
+
+    @model_validator(mode="after")
+    def _phases_have_their_own_names(self) -> Self:
+        lines: dict[str, int] = {}
+        for phase in self.phases:
+            if phase.name in lines:
+                raise ValueError(
+                    f"phase '{phase.name}' in line {phase.line} has the name of the one "
+                    f"in line {lines[phase.name]}; metrics are kept by name"
+                )
+            lines[phase.name] = phase.line
+        return self
+
+    def pages(self) -> tuple[str, ...]:
+        """Every address the scenario opens, the first one first."""
+        opened = [step.url for phase in self.phases for step in phase.steps
+                  if isinstance(step, Open)]
+        return (self.open, *opened)
+
+
+def is_url(address: str) -> bool:
+    """False for a path on the scenario's site."""
+    return bool(urlsplit(address).scheme)
+
+
+def check_address(address: str) -> str:
+    """`address` when it may be opened. Raises ValueError otherwise."""
+    try:
+        scheme = urlsplit(address).scheme
+    except ValueError as error:
+        raise ValueError(f"'{address}' is not an address: {error}") from None
+    if scheme and scheme not in OPEN_SCHEMES:
+        raise ValueError(
+            f"'{address}' has the scheme '{scheme}:'; open takes a path on the site, "
+            "or an http://, https:// or file:// URL"
+        )
+    return address

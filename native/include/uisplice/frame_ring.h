@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The frame ring: the one versioned shared-memory protocol between the Vulkan
+ * layer (writer, inside Chrome's GPU process), the recorder (reader, native
+ * thread) and Python (video regions, counters, preflight).
+ *
+ * The object is created by the recorder's process (POSIX shared memory, mode
+ * 0600) and attached by the layer through the name in $UIS_RING.
+ *
+ *   [ uis_ring_header ][ slot 0 ][ slot 1 ] ... [ slot n-1 ]
+ *   slot = [ uis_ring_slot, padded to UIS_RING_SLOT_HEADER bytes ][ pixels ]
+ *
+ * Pixels are B,G,R,A bytes, rows `stride` bytes apart. Times are
+ * CLOCK_MONOTONIC nanoseconds. All fields are host-endian: both sides run on
+ * one machine. Fields marked (atomic) are only touched with __atomic built-ins.
+ *
+ * Slot life: FREE -> WRITING -> READY -> READING -> FREE. The writer never
+ * waits: when no slot is FREE it takes the oldest READY one (READY -> WRITING)
+ * and counts it in `superseded`. A slot that is READING is never touched by
+ * the writer. If all are READING or WRITING the present is lost and counted.
+ *
+ * What lies between the cffi marks is read by Python too, so it holds plain
+ * declarations only.
+ */
+#ifndef UISPLICE_FRAME_RING_H
+#define UISPLICE_FRAME_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+/* cffi: begin */
+#define UIS_RING_MAGIC 0x52534955 /* "UISR" */
+#define UIS_RING_VERSION 1
+#define UIS_RING_SLOT_HEADER 4096 /* bytes before a slot's pixels */
+#define UIS_RING_MAX_DAMAGE 16
+#define UIS_RING_MAX_REGIONS 8
+#define UIS_RING_MAX_SLOTS 64
+
+/* Slot states. */
+#define UIS_SLOT_FREE 0
+#define UIS_SLOT_WRITING 1
+#define UIS_SLOT_READY 2
+#define UIS_SLOT_READING 3
+
+/* Slot flags. */
+#define UIS_SLOT_DAMAGE_MISSING 1 /* no damage came with the present: all of it */
+
+/* writer_state: how far the layer has come. */
+#define UIS_WRITER_NONE 0       /* no layer has attached */
+#define UIS_WRITER_ATTACHED 1   /* an instance exists in some Chrome process */
+#define UIS_WRITER_SWAPCHAIN 2  /* the main window's swapchain exists */
+#define UIS_WRITER_PRESENTING 3 /* at least one frame of it was published */
+#define UIS_WRITER_FAILED 4     /* capture gave up: see writer_error */
+
+/* Pixels, top-left origin. */
+typedef struct uis_rect {
+    int32_t x, y, w, h;
+} uis_rect;
+
+typedef struct uis_video_region {
+    uis_rect rect;       /* where the video is seen, clipped to the view, device pixels */
+    uint32_t id;         /* stable for one <video> element */
+    uint32_t playing;    /* 1 while new video frames are expected */
+    uint64_t changed_ns; /* when the page said so */
+} uis_video_region;
+
+typedef struct uis_ring_header {
+    uint32_t magic;
+    uint32_t version;
+    uint64_t total_size;  /* bytes of the whole object */
+    uint32_t header_size; /* sizeof(uis_ring_header), checked on attach */
+    uint32_t slot_count;
+    uint64_t slots_offset; /* of slot 0 from the start of the object */
+    uint64_t slot_stride;  /* bytes from one slot to the next */
+    uint32_t width;        /* of the main window: chooses the swapchain captured */
+    uint32_t height;
+    uint32_t max_width; /* what a slot can hold after a resize */
+    uint32_t max_height;
+
+    /* Recorder -> layer. */
+    uint64_t pace_origin_ns; /* (atomic) FIFO beat: origin + k * period */
+    uint64_t pace_period_ns; /* (atomic) 0: the layer's own default */
+    uint32_t reader_pid;
+    uint32_t reader_closed; /* (atomic) 1: nobody reads any more, stop publishing */
+
+    /* Layer -> recorder. */
+    uint32_t writer_state; /* (atomic) */
+    uint32_t writer_pid;
+    uint32_t publish_word; /* (atomic) futex: +1 each publication, wraps */
+    uint32_t passthrough;  /* 1: the driver's own swapchain is captured */
+    uint64_t presented;    /* (atomic) presents of the main window seen */
+    uint64_t published;    /* (atomic) of those, how many became READY */
+    uint64_t superseded;   /* (atomic) READY frames overwritten unread */
+    uint64_t lost;         /* (atomic) presents that never became READY */
+    uint64_t without_damage; /* (atomic) presents that carried no damage rects */
+    uint64_t swapchains;   /* (atomic) main-window swapchains created (resizes) */
+    char device_name[256]; /* VkPhysicalDeviceProperties.deviceName */
+    char writer_error[512];
+
+    /* Python -> recorder: a sequence lock around the regions. */
+    uint32_t region_sequence; /* (atomic) odd while being written */
+    uint32_t region_count;
+    uis_video_region regions[UIS_RING_MAX_REGIONS];
+} uis_ring_header;
+
+typedef struct uis_ring_slot {
+    uint32_t state; /* (atomic) UIS_SLOT_* */
+    uint32_t flags;
+    uint64_t sequence;   /* ordinal of the present, from 1, no gaps */
+    uint64_t present_ns; /* when vkQueuePresentKHR was called */
+    uint64_t ready_ns;   /* when the pixels were in the slot */
+    uint32_t width, height;
+    uint32_t stride; /* bytes a row */
+    uint32_t damage_count;
+    uis_rect damage[UIS_RING_MAX_DAMAGE];
+} uis_ring_slot;
+
+typedef struct uis_ring uis_ring;
+
+/* Creates the shared-memory object NAME ("/...") and maps it. Fails if it
+ * exists. Reserves all pages at once, so a full /dev/shm is an error here and
+ * not a SIGBUS later. Returns 0 or a negative errno with a sentence in err. */
+int uis_ring_create(const char *name, uint32_t width, uint32_t height, uint32_t slots,
+                    uis_ring **out, char *err, size_t err_size);
+
+/* Maps an existing object and checks magic, version, sizes. Same errors. */
+int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size);
+
+/* Unmaps; the creator also marks the ring closed and unlinks the name. NULL is fine. */
+void uis_ring_close(uis_ring *ring);
+
+uis_ring_header *uis_ring_get_header(uis_ring *ring);
+uint8_t *uis_ring_slot_pixels(uis_ring_slot *slot);
+
+/* Writer. Never blocks. NULL when every slot is being read. The caller fills
+ * the slot (everything but state) and publishes or cancels it. One writer
+ * thread at a time. */
+uis_ring_slot *uis_ring_begin_write(uis_ring *ring);
+void uis_ring_publish(uis_ring *ring, uis_ring_slot *slot);
+void uis_ring_cancel(uis_ring *ring, uis_ring_slot *slot);
+
+/* Reader, one thread. take returns the oldest READY slot whose present time is
+ * below before_ns (0: any), now READING, or NULL. */
+uis_ring_slot *uis_ring_take(uis_ring *ring, uint64_t before_ns);
+void uis_ring_release(uis_ring_slot *slot);
+
+/* Waits until something is published after `seen` (a publish_word value) or
+ * until timeout_ns has passed. */
+void uis_ring_wait(uis_ring *ring, uint32_t seen, uint64_t timeout_ns);
+
+/* Video regions: one writer (Python), one reader (recorder). get returns the count. */
+void uis_ring_set_regions(uis_ring *ring, const uis_video_region *regions, uint32_t count);
+uint32_t uis_ring_get_regions(uis_ring *ring, uis_video_region *out);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t uis_now_ns(void);
+/* cffi: end */
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The class of a tick, from the pixels that changed and the videos that play. */
+#ifndef UIS_CLASSIFIER_H
+#define UIS_CLASSIFIER_H
+
+#include "dirty_map.h"
+#include "splicer.h"
+
+typedef struct uis_classification {
+    uint32_t tick_class;   /* UIS_UNCHANGED, ... */
+    uint32_t dirty_mbs;
+    uint32_t outside_mbs;  /* dirty ones with a changed pixel outside all videos */
+    uis_rect dirty;        /* bounding box, pixels */
+    uis_rect video;        /* bounding box of the videos that play, pixels */
+    uint32_t video_count;
+} uis_classification;
+
+/* Compares two frames inside `damage`, fills `map` (see uis_dirty_map) and
+ * tells the class: UNCHANGED without a changed pixel, VIDEO_ONLY when every
+ * changed pixel lies in the rectangle of a video that plays, else CHANGED. */
+uis_classification uis_classify(const uis_bgra *now, const uis_bgra *before,
+                                const uis_rect *damage, const uis_video_region *regions,
+                                uint32_t region_count, uint64_t present_ns, uint8_t *map);
+
+/* Macroblocks that cover a rectangle, and those with `guard` more on each side;
+ * both cut at the picture's edges. */
+uis_mb_rect uis_mb_cover(const uis_rect *rect, uint32_t guard, uint32_t mb_width,
+                         uint32_t mb_height);
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The frame ring's protocol; see frame_ring.h. Linked into the layer and into
+ * the native library, so it depends on libc only. */
+#define _GNU_SOURCE
+#include "uisplice/frame_ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+struct uis_ring {
+    uis_ring_header *header;
+    size_t size;
+    /* Geometry copied at creation or attach, after it was checked: what the
+     * other process writes into the header later cannot move our pointers. */
+    uint32_t slot_count;
+    uint64_t slots_offset;
+    uint64_t slot_stride;
+    bool owner;
+    char name[NAME_MAX];
+};
+
+_Static_assert(sizeof(uis_ring_slot) <= UIS_RING_SLOT_HEADER, "slot header must fit its page");
+
+static int fail(int code, char *err, size_t err_size, const char *format, ...) {
+    if (err && err_size) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(err, err_size, format, args);
+        va_end(args);
+    }
+    return code;
+}
+
+static uint64_t align_up(uint64_t value, uint64_t to) {
+    return (value + to - 1) / to * to;
+}
+
+uint64_t uis_now_ns(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int uis_ring_create(const char *name, uint32_t width, uint32_t height, uint32_t slots,
+                    uis_ring **out, char *err, size_t err_size) {
+    *out = NULL;
+    if (!name || name[0] != '/' || strchr(name + 1, '/') || strlen(name) >= NAME_MAX)
+        return fail(-EINVAL, err, err_size, "frame ring name must be one path component after '/'");
+    if (width == 0 || height == 0 || width > 16384 || height > 16384)
+        return fail(-EINVAL, err, err_size, "frame ring geometry %ux%u is outside 1..16384", width,
+                    height);
+    if (slots < 2 || slots > UIS_RING_MAX_SLOTS)
+        return fail(-EINVAL, err, err_size, "frame ring needs 2 to %d slots, not %u",
+                    UIS_RING_MAX_SLOTS, slots);
+
+    const uint64_t slots_offset = align_up(sizeof(uis_ring_header), 4096);
+    const uint64_t slot_stride =
+        UIS_RING_SLOT_HEADER + align_up((uint64_t)width * height * 4, 4096);
+    const uint64_t total = slots_offset + slot_stride * slots;
+
+    int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        int code = -errno;
+        return fail(code, err, err_size, "cannot create shared memory %s: %s", name,
+                    strerror(-code));
+    }
+    /* posix_fallocate and not ftruncate: tmpfs hands out pages lazily, and a
+     * full /dev/shm (64 MiB in many containers) would be a SIGBUS in Chrome. */
+    int code = posix_fallocate(fd, 0, (off_t)total);
+    if (code != 0) {
+        close(fd);
+        shm_unlink(name);
+        return fail(-code, err, err_size,
+                    "cannot reserve %.1f MiB of shared memory for the frame ring (%s); "
+                    "enlarge /dev/shm or use fewer ring slots",
+                    (double)total / 1048576.0, strerror(code));
+    }
+    void *map = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    code = errno;
+    close(fd);
+    if (map == MAP_FAILED) {
+        shm_unlink(name);
+        return fail(-code, err, err_size, "cannot map the frame ring: %s", strerror(code));
+    }
+    uis_ring *ring = calloc(1, sizeof *ring);
+    if (!ring) {
+        munmap(map, total);
+        shm_unlink(name);
+        return fail(-ENOMEM, err, err_size, "out of memory");
+    }
+    ring->header = map;
+    ring->size = total;
+    ring->slot_count = slots;
+    ring->slots_offset = slots_offset;
+    ring->slot_stride = slot_stride;
+    ring->owner = true;
+    snprintf(ring->name, sizeof ring->name, "%s", name);
+
+    uis_ring_header *h = ring->header;
+    h->version = UIS_RING_VERSION;
+    h->total_size = total;
+    h->header_size = sizeof *h;
+    h->slot_count = slots;
+    h->slots_offset = slots_offset;
+    h->slot_stride = slot_stride;
+    h->width = h->max_width = width;
+    h->height = h->max_height = height;
+    h->reader_pid = (uint32_t)getpid();
+    __atomic_store_n(&h->magic, UIS_RING_MAGIC, __ATOMIC_RELEASE);
+    *out = ring;
+    return 0;
+}
+
+int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size) {
+    *out = NULL;
+    if (!name || strlen(name) >= NAME_MAX)
+        return fail(-EINVAL, err, err_size, "no usable frame ring name");
+    int fd = shm_open(name, O_RDWR | O_CLOEXEC, 0);
+    if (fd < 0) {
+        int code = -errno;
+        return fail(code, err, err_size, "cannot open frame ring %s: %s", name, strerror(-code));
+    }
+    struct stat st;
+    if (fstat(fd, &st) != 0 || st.st_size < (off_t)sizeof(uis_ring_header)) {
+        close(fd);
+        return fail(-EPROTO, err, err_size, "frame ring %s is too small for its header", name);
+    }
+    size_t size = (size_t)st.st_size;
+    void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    int code = errno;
+    close(fd);
+    if (map == MAP_FAILED)
+        return fail(-code, err, err_size, "cannot map frame ring %s: %s", name, strerror(code));
+
+    const uis_ring_header *h = map;
+    const char *problem = NULL;
+    char text[160];
+    if (__atomic_load_n(&h->magic, __ATOMIC_ACQUIRE) != UIS_RING_MAGIC)
+        problem = "is not a frame ring (wrong magic)";
+    else if (h->version != UIS_RING_VERSION) {
+        snprintf(text, sizeof text, "speaks protocol version %u, this build speaks %d: "
+                 "rebuild the layer and the native library together",
+                 h->version, UIS_RING_VERSION);
+        problem = text;
+    } else if (h->header_size != sizeof *h || h->total_size != size ||
+               h->slots_offset < sizeof *h || h->slots_offset % 4096 != 0 ||
+               h->slots_offset > size || h->slot_count < 2 ||
+               h->slot_count > UIS_RING_MAX_SLOTS || h->slot_stride > size ||
+               h->slots_offset + h->slot_stride * h->slot_count != size || h->max_width > 16384 ||
+               h->max_height > 16384 ||
+               h->slot_stride <
+                   UIS_RING_SLOT_HEADER + (uint64_t)h->max_width * h->max_height * 4)
+        problem = "has sizes that do not fit together";
+    if (problem) {
+        int rc = fail(-EPROTO, err, err_size, "frame ring %s %s", name, problem);
+        munmap(map, size);
+        return rc;
+    }
+    uis_ring *ring = calloc(1, sizeof *ring);
+    if (!ring) {
+        munmap(map, size);
+        return fail(-ENOMEM, err, err_size, "out of memory");
+    }
+    ring->header = map;
+    ring->size = size;
+    ring->slot_count = h->slot_count;
+    ring->slots_offset = h->slots_offset;
+    ring->slot_stride = h->slot_stride;
+    snprintf(ring->name, sizeof ring->name, "%s", name);
+    *out = ring;
+    return 0;
+}
+
+void uis_ring_close(uis_ring *ring) {
+    if (!ring)
+        return;
+    if (ring->owner) {
+        __atomic_store_n(&ring->header->reader_closed, 1, __ATOMIC_RELEASE);
+        shm_unlink(ring->name);
+    }
+    munmap(ring->header, ring->size);
+    free(ring);
+}
+
+uis_ring_header *uis_ring_get_header(uis_ring *ring) {
+    return ring->header;
+}
+
+uint8_t *uis_ring_slot_pixels(uis_ring_slot *slot) {
+    return (uint8_t *)slot + UIS_RING_SLOT_HEADER;
+}
+
+static uis_ring_slot *slot_at(uis_ring *ring, uint32_t index) {
+    return (uis_ring_slot *)((uint8_t *)ring->header + ring->slots_offset +
+                             ring->slot_stride * index);
+}
+
+static bool move_state(uis_ring_slot *slot, uint32_t from, uint32_t to) {
+    return __atomic_compare_exchange_n(&slot->state, &from, to, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
+
+/* The READY slot with the lowest sequence, or NULL. */
+static uis_ring_slot *oldest_ready(uis_ring *ring) {
+    uis_ring_slot *best = NULL;
+    for (uint32_t i = 0; i < ring->slot_count; i++) {
+        uis_ring_slot *slot = slot_at(ring, i);
+        if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == UIS_SLOT_READY &&
+            (!best || slot->sequence < best->sequence))
+            best = slot;
+    }
+    return best;
+}
+
+uis_ring_slot *uis_ring_begin_write(uis_ring *ring) {
+    /* A bounded number of rounds: each failed exchange means that the reader
+     * took that slot, so the next round finds another or a freed one. */
+    for (uint32_t round = 0; round < 2 * UIS_RING_MAX_SLOTS; round++) {
+        for (uint32_t i = 0; i < ring->slot_count; i++) {
+            uis_ring_slot *slot = slot_at(ring, i);
+            if (move_state(slot, UIS_SLOT_FREE, UIS_SLOT_WRITING))
+                return slot;
+        }
+        uis_ring_slot *oldest = oldest_ready(ring);
+        if (!oldest)
+            break;
+        if (move_state(oldest, UIS_SLOT_READY, UIS_SLOT_WRITING)) {
+            __atomic_add_fetch(&ring->header->superseded, 1, __ATOMIC_RELAXED);
+            return oldest;
+        }
+    }
+    return NULL;
+}
+
+void uis_ring_publish(uis_ring *ring, uis_ring_slot *slot) {
+    __atomic_store_n(&slot->state, UIS_SLOT_READY, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&ring->header->published, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&ring->header->publish_word, 1, __ATOMIC_RELEASE);
+    syscall(SYS_futex, &ring->header->publish_word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void uis_ring_cancel(uis_ring *ring, uis_ring_slot *slot) {
+    (void)ring;
+    __atomic_store_n(&slot->state, UIS_SLOT_FREE, __ATOMIC_RELEASE);
+}
+
+uis_ring_slot *uis_ring_take(uis_ring *ring, uint64_t before_ns) {
+    for (uint32_t round = 0; round < 2 * UIS_RING_MAX_SLOTS; round++) {
+        uis_ring_slot *slot = oldest_ready(ring);
+        if (!slot)
+            return NULL;
+        uint64_t sequence = slot->sequence;
+        if (before_ns && slot->present_ns >= before_ns)
+            return NULL;
+        if (!move_state(slot, UIS_SLOT_READY, UIS_SLOT_READING))
+            continue;
+        if (slot->sequence == sequence)
+            return slot;
+        /* Superseded and published again between look and exchange: not the
+         * oldest any more, so put it back and look again. */
+        __atomic_store_n(&slot->state, UIS_SLOT_READY, __ATOMIC_RELEASE);
+    }
+    return NULL;
+}
+
+void uis_ring_release(uis_ring_slot *slot) {
+    __atomic_store_n(&slot->state, UIS_SLOT_FREE, __ATOMIC_RELEASE);
+}
+
+void uis_ring_wait(uis_ring *ring, uint32_t seen, uint64_t timeout_ns) {
+    struct timespec ts = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
+                          .tv_nsec = (long)(timeout_ns % 1000000000u)};
+    /* Not FUTEX_PRIVATE: writer and reader are different processes. */
+    syscall(SYS_futex, &ring->header->publish_word, FUTEX_WAIT, seen, &ts, NULL, 0);
+}
+
+void uis_ring_set_regions(uis_ring *ring, const uis_video_region *regions, uint32_t count) {
+    uis_ring_header *h = ring->header;
+    if (count > UIS_RING_MAX_REGIONS)
+        count = UIS_RING_MAX_REGIONS;
+    __atomic_add_fetch(&h->region_sequence, 1, __ATOMIC_ACQ_REL); /* odd */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    memcpy(h->regions, regions, count * sizeof *regions);
+    h->region_count = count;
+    __atomic_add_fetch(&h->region_sequence, 1, __ATOMIC_RELEASE); /* even */
+}
+
+uint32_t uis_ring_get_regions(uis_ring *ring, uis_video_region *out) {
+    uis_ring_header *h = ring->header;
+    for (;;) {
+        uint32_t before = __atomic_load_n(&h->region_sequence, __ATOMIC_ACQUIRE);
+        if (before & 1)
+            continue; /* Python is inside a memcpy: nanoseconds */
+        uint32_t count = h->region_count;
+        if (count > UIS_RING_MAX_REGIONS)
+            count = UIS_RING_MAX_REGIONS;
+        memcpy(out, h->regions, count * sizeof *out);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&h->region_sequence, __ATOMIC_RELAXED) == before)
+            return count;
+    }
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "h264.h"
+
+#include <string.h>
+
+int uis_parse_sps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
+    uis_bit_reader r;
+    uis_bit_reader_init(&r, rbsp, size);
+    uint32_t profile = uis_read_bits(&r, 8);
+    uis_read_bits(&r, 16); /* constraint flags, level_idc */
+    uis_read_ue(&r);       /* seq_parameter_set_id */
+    if (profile != 66)
+        return -1;
+    p->log2_max_frame_num = uis_read_ue(&r) + 4;
+    p->poc_type = uis_read_ue(&r);
+    if (p->poc_type != 2 || p->log2_max_frame_num > 16)
+        return -1;
+    p->num_ref_frames = uis_read_ue(&r);
+    uis_read_bits(&r, 1); /* gaps_in_frame_num_value_allowed_flag */
+    p->mb_width = uis_read_ue(&r) + 1;
+    p->mb_height = uis_read_ue(&r) + 1;
+    if (uis_read_bits(&r, 1) != 1) /* frame_mbs_only_flag */
+        return -1;
+    return r.overrun ? -1 : 0;
+}
+
+int uis_parse_pps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
+    uis_bit_reader r;
+    uis_bit_reader_init(&r, rbsp, size);
+    uis_read_ue(&r); /* pic_parameter_set_id */
+    uis_read_ue(&r); /* seq_parameter_set_id */
+    p->entropy_coding = uis_read_bits(&r, 1);
+    if (uis_read_bits(&r, 1) != 0 || uis_read_ue(&r) != 0) /* POC present, slice groups */
+        return -1;
+    p->num_ref_idx_l0_default = uis_read_ue(&r) + 1;
+    uis_read_ue(&r);
+    p->weighted_pred = uis_read_bits(&r, 1);
+    uis_read_bits(&r, 2);
+    p->pic_init_qp = 26 + uis_read_se(&r);
+    uis_read_se(&r);
+    p->chroma_qp_index_offset = uis_read_se(&r);
+    p->deblocking_control = uis_read_bits(&r, 1);
+    p->constrained_intra_pred = uis_read_bits(&r, 1);
+    if (uis_read_bits(&r, 1) != 0) /* redundant_pic_cnt_present_flag */
+        return -1;
+    /* Anything behind this bit is High profile's (8x8 transform, matrices). */
+    if (r.overrun || uis_rbsp_payload_bits(rbsp, size) != r.position)
+        return -1;
+    return 0;
+}
+
+int uis_parse_slice_header(uis_bit_reader *r, uint8_t nal_header, const uis_parameters *p,
+                           uis_slice_header *h) {
+    *h = (uis_slice_header){.idr = (nal_header & 31) == UIS_NAL_IDR};
+    bool reference = (nal_header >> 5) != 0;
+    h->first_mb = uis_read_ue(r);
+    h->type = uis_read_ue(r) % 5;
+    if (h->type != UIS_SLICE_P && h->type != UIS_SLICE_I)
+        return -1;
+    uis_read_ue(r); /* pic_parameter_set_id */
+    h->frame_num = uis_read_bits(r, p->log2_max_frame_num);
+    if (h->idr)
+        h->idr_pic_id = uis_read_ue(r);
+    if (h->type == UIS_SLICE_P) {
+        uint32_t active = p->num_ref_idx_l0_default;
+        if (uis_read_bits(r, 1))
+            active = uis_read_ue(r) + 1;
+        /* A list that is longer or reordered would give ref_idx another
+         * meaning in the spliced stream, where entry 0 is all there is. */
+        if (active != 1 || uis_read_bits(r, 1))
+            return -1;
+    }
+    if (reference) {
+        if (h->idr)
+            uis_read_bits(r, 2);
+        else if (uis_read_bits(r, 1)) /* adaptive marking: not with one reference */
+            return -1;
+    }
+    h->qp_delta = uis_read_se(r);
+    if (p->deblocking_control) {
+        h->disable_deblocking = uis_read_ue(r);
+        if (h->disable_deblocking > 2)
+            return -1;
+        if (h->disable_deblocking != 1) {
+            h->alpha_offset_div2 = uis_read_se(r);
+            h->beta_offset_div2 = uis_read_se(r);
+        }
+    }
+    return r->overrun ? -1 : 0;
+}
+
+void uis_write_slice_header(uis_bit_writer *w, const uis_parameters *p,
+                            const uis_slice_header *h) {
+    uis_write_ue(w, h->first_mb);
+    uis_write_ue(w, h->type);
+    uis_write_ue(w, 0); /* pic_parameter_set_id */
+    uis_write_bits(w, h->frame_num, p->log2_max_frame_num);
+    if (h->idr)
+        uis_write_ue(w, h->idr_pic_id);
+    if (h->type == UIS_SLICE_P) {
+        uis_write_bits(w, 0, 1); /* num_ref_idx_active_override_flag */
+        uis_write_bits(w, 1, 1); /* ref_pic_list_modification_flag_l0 */
+        uis_write_ue(w, 2);      /* long_term_pic_num follows */
+        uis_write_ue(w, h->reference);
+        uis_write_ue(w, 3); /* end */
+    }
+    if (h->idr) {
+        uis_write_bits(w, 0, 1); /* no_output_of_prior_pics_flag */
+        uis_write_bits(w, 1, 1); /* long_term_reference_flag */
+    } else {
+        uis_write_bits(w, 1, 1); /* adaptive_ref_pic_marking_mode_flag */
+        if (!h->leave_out_mmco4) {
+            uis_write_ue(w, 4); /* max_long_term_frame_idx_plus1 ... */
+            uis_write_ue(w, 2); /* ... = 2 */
+        }
+        uis_write_ue(w, 6); /* this picture becomes ... */
+        uis_write_ue(w, h->long_term_index);
+        uis_write_ue(w, 0);
+    }
+    uis_write_se(w, h->qp_delta);
+    if (p->deblocking_control) {
+        uis_write_ue(w, h->disable_deblocking);
+        if (h->disable_deblocking != 1) {
+            uis_write_se(w, h->alpha_offset_div2);
+            uis_write_se(w, h->beta_offset_div2);
+        }
+    }
+}
+
+uint32_t uis_level_idc(uint32_t mb_width, uint32_t mb_height, double fps) {
+    /* level_idc, MaxMBPS, MaxFS, MaxDpbMbs (table A-1) */
+    static const uint32_t levels[][4] = {
+        {10, 1485, 99, 396},          {11, 3000, 396, 900},         {12, 6000, 396, 2376},
+        {13, 11880, 396, 2376},       {20, 11880, 396, 2376},       {21, 19800, 792, 4752},
+        {22, 20250, 1620, 8100},      {30, 40500, 1620, 8100},      {31, 108000, 3600, 18000},
+        {32, 216000, 5120, 20480},    {40, 245760, 8192, 32768},    {42, 522240, 8704, 34816},
+        {50, 589824, 22080, 110400},  {51, 983040, 36864, 184320},  {52, 2073600, 36864, 184320},
+        {60, 4177920, 139264, 696320}};
+    const size_t count = sizeof levels / sizeof levels[0];
+    uint32_t mbs = mb_width * mb_height;
+    for (size_t i = 0; i < count; i++)
+        if (mbs * fps <= levels[i][1] && mbs <= levels[i][2] && mbs * 2 <= levels[i][3] &&
+            mb_width * mb_width <= levels[i][2] * 8 && mb_height * mb_height <= levels[i][2] * 8)
+            return levels[i][0];
+    return 62;
+}
+
+static void append_rbsp(uis_buffer *out, uint8_t nal_header, uis_bit_writer *w) {
+    uis_write_trailing(w);
+    if (w->failed)
+        out->failed = true;
+    else
+        uis_append_nal(out, nal_header, w->data, w->bytes);
+    uis_bit_writer_reset(w);
+}
+
+void uis_append_parameter_sets(uis_buffer *out, const uis_stream_format *format,
+                               const uis_parameters *p) {
+    uis_bit_writer w = {0};
+    uint32_t level = uis_level_idc(p->mb_width, p->mb_height,
+                                   (double)format->fps_num / format->fps_den);
+    uis_write_bits(&w, 66, 8);   /* profile_idc: Baseline */
+    uis_write_bits(&w, 0xc0, 8); /* constraint sets 0 and 1: Constrained Baseline */
+    uis_write_bits(&w, level, 8);
+    uis_write_ue(&w, 0);
+    uis_write_ue(&w, p->log2_max_frame_num - 4);
+    uis_write_ue(&w, 2); /* pic_order_cnt_type: output order is decoding order */
+    uis_write_ue(&w, 2); /* max_num_ref_frames: LTR 0 and LTR 1 */
+    uis_write_bits(&w, 0, 1);
+    uis_write_ue(&w, p->mb_width - 1);
+    uis_write_ue(&w, p->mb_height - 1);
+    uis_write_bits(&w, 1, 1); /* frame_mbs_only_flag */
+    uis_write_bits(&w, 1, 1); /* direct_8x8_inference_flag */
+    uint32_t right = p->mb_width * 16 - format->width, bottom = p->mb_height * 16 - format->height;
+    uis_write_bits(&w, right || bottom, 1);
+    if (right || bottom) { /* in units of two luma samples (4:2:0) */
+        uis_write_ue(&w, 0);
+        uis_write_ue(&w, right / 2);
+        uis_write_ue(&w, 0);
+        uis_write_ue(&w, bottom / 2);
+    }
+    uis_write_bits(&w, 1, 1); /* vui_parameters_present_flag (annex E) */
+    uis_write_bits(&w, 1, 1); /* aspect_ratio_info_present_flag */
+    uis_write_bits(&w, 1, 8); /* square */
+    uis_write_bits(&w, 0, 1); /* overscan_info_present_flag */
+    uis_write_bits(&w, 1, 1); /* video_signal_type_present_flag */
+    uis_write_bits(&w, 5, 3); /* unspecified video_format */
+    uis_write_bits(&w, 0, 1); /* limited range */
+    uis_write_bits(&w, 1, 1); /* colour_description_present_flag */
+    uis_write_bits(&w, 1, 8); /* BT.709 primaries, which are sRGB's */
+    uis_write_bits(&w, 13, 8); /* sRGB transfer */
+    uis_write_bits(&w, 6, 8); /* BT.601 matrix: what the conversion uses */
+    uis_write_bits(&w, 0, 1); /* chroma_loc_info_present_flag */
+    uis_write_bits(&w, 1, 1); /* timing_info_present_flag: the clock, not a constant rate */
+    uis_write_bits(&w, format->fps_den, 32);
+    uis_write_bits(&w, format->fps_num * 2, 32);
+    uis_write_bits(&w, 0, 1); /* fixed_frame_rate_flag */
+    uis_write_bits(&w, 0, 2); /* no HRD */
+    uis_write_bits(&w, 0, 1); /* pic_struct_present_flag */
+    uis_write_bits(&w, 1, 1); /* bitstream_restriction_flag */
+    uis_write_bits(&w, 1, 1); /* motion vectors may cross the picture's edges */
+    uis_write_ue(&w, 0);
+    uis_write_ue(&w, 0);
+    uis_write_ue(&w, 16);
+    uis_write_ue(&w, 16);
+    uis_write_ue(&w, 0); /* max_num_reorder_frames: a decoder may show at once */
+    uis_write_ue(&w, 2); /* max_dec_frame_buffering */
+    append_rbsp(out, 0x67, &w);
+
+    uis_write_ue(&w, 0);
+    uis_write_ue(&w, 0);
+    uis_write_bits(&w, 0, 1); /* CAVLC */
+    uis_write_bits(&w, 0, 1);
+    uis_write_ue(&w, 0); /* one slice group */
+    uis_write_ue(&w, 0); /* one reference active by default */
+    uis_write_ue(&w, 0);
+    uis_write_bits(&w, 0, 3); /* no weighted prediction */
+    uis_write_se(&w, p->pic_init_qp - 26);
+    uis_write_se(&w, 0);
+    uis_write_se(&w, p->chroma_qp_index_offset);
+    uis_write_bits(&w, p->deblocking_control, 1);
+    uis_write_bits(&w, p->constrained_intra_pred, 1);
+    uis_write_bits(&w, 0, 1);
+    append_rbsp(out, 0x68, &w);
+    uis_bit_writer_free(&w);
+}
+
+/* Offset of the next 00 00 01 at or after `from`, or size. */
+static size_t find_start_code(const uint8_t *data, size_t size, size_t from) {
+    for (size_t i = from; i + 3 <= size; i++)
+        if (data[i] == 0 && data[i + 1] == 0 && data[i + 2] == 1)
+            return i;
+    return size;
+}
+
+bool uis_next_nal(const uint8_t *data, size_t size, size_t *position, const uint8_t **nal,
+                  size_t *nal_size) {
+    size_t start = find_start_code(data, size, *position);
+    if (start + 3 >= size)
+        return false;
+    start += 3;
+    size_t end = find_start_code(data, size, start);
+    *position = end;
+    while (end > start && data[end - 1] == 0) /* trailing zeros, or the long start code's */
+        end--;
+    *nal = data + start;
+    *nal_size = end - start;
+    return end > start;
+}

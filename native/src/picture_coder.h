@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Both encoders, the splicer, and what they reconstructed: codes one frame and
+ * tells what a decoder must show. Used by the recorder's thread only. */
+#ifndef UIS_PICTURE_CODER_H
+#define UIS_PICTURE_CODER_H
+
+#include "classifier.h"
+#include "pixels.h"
+
+typedef struct uis_picture_coder uis_picture_coder;
+
+int uis_picture_coder_open(const uis_recorder_config *config, uis_picture_coder **out, char *err,
+                           size_t err_size);
+void uis_picture_coder_close(uis_picture_coder *coder); /* NULL is fine */
+
+/* Takes a frame in: what `map` (one byte a macroblock) and c->dirty say is
+ * new is converted and noted. Nothing of `frame` is needed after it. */
+void uis_picture_coder_feed(uis_picture_coder *coder, const uis_bgra *frame,
+                            const uis_classification *c, const uint8_t *map, uis_tick *tick);
+
+/* Codes what was fed last: fills the picture's fields of *tick and appends the
+ * access unit. 0 or -1. The digests of the result are asked for after it. */
+int uis_picture_coder_code(uis_picture_coder *coder, const uis_classification *c,
+                           uis_tick *tick, uis_buffer *au, char *err, size_t err_size);
+
+/* Digests (one a macroblock, into `digests`) and squared error of the picture
+ * just coded, from the encoders' own reconstructions. */
+void uis_picture_coder_account(uis_picture_coder *coder, uis_tick *tick, uint64_t *digests);
+
+uint32_t uis_picture_coder_mbs(const uis_picture_coder *coder);
+size_t uis_picture_coder_parameter_sets(const uis_picture_coder *coder, uint8_t *out, size_t size);
+#endif

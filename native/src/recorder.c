@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The recorder's thread: clock, ring, accounts, queue. */
+#define _GNU_SOURCE
+#include "uisplice/recorder.h"
+
+#include "picture_coder.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct record {
+    struct record *next;
+    uis_tick tick;
+    uis_buffer au;
+    uint64_t *digests;
+} record;
+
+struct uis_recorder {
+    uis_recorder_config config;
+    uis_ring *ring;
+    uis_picture_coder *coder;
+    pthread_t thread;
+    bool thread_started;
+
+    pthread_mutex_t lock; /* guards all below, down to the blank line */
+    pthread_cond_t wake;  /* queue, stop, start; CLOCK_MONOTONIC */
+    record *head, *tail;
+    bool over, failed, abort;
+    uint64_t origin_ns; /* 0: not started */
+    uint64_t end_ns;    /* 0: no end yet */
+    uint64_t ticks;
+    char error[512];
+
+    record *handed_out; /* the consumer's, freed at its next call */
+
+    /* The thread's own. */
+    uis_ring_slot *held; /* the frame on screen; stays READING, so it needs no copy */
+    uint64_t last_sequence;
+    uint64_t dropped;      /* from gaps */
+    uint64_t ring_dropped; /* the ring's own count when the recording began */
+    uint8_t *map;
+};
+
+static uint64_t tick_time(const uis_recorder *r, uint64_t origin, uint64_t k) {
+    /* 128 bits: k * 1e9 * den passes 64 after days, and we never round twice. */
+    return origin + (uint64_t)((unsigned __int128)k * 1000000000u * r->config.fps_den /
+                               r->config.fps_num);
+}
+
+static struct timespec to_timespec(uint64_t ns) {
+    return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u),
+                             .tv_nsec = (long)(ns % 1000000000u)};
+}
+
+static uint64_t ring_dropped(const uis_recorder *r) {
+    const uis_ring_header *h = uis_ring_get_header(r->ring);
+    return __atomic_load_n(&h->superseded, __ATOMIC_RELAXED) +
+           __atomic_load_n(&h->lost, __ATOMIC_RELAXED);
+}
+
+static void record_free(record *item) {
+    if (!item)
+        return;
+    uis_buffer_free(&item->au);
+    free(item->digests);
+    free(item);
+}
+
+static void push(uis_recorder *r, record *item) {
+    pthread_mutex_lock(&r->lock);
+    if (r->tail)
+        r->tail->next = item;
+    else
+        r->head = item;
+    r->tail = item;
+    r->ticks++;
+    pthread_cond_broadcast(&r->wake);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void finish(uis_recorder *r, const char *error) {
+    pthread_mutex_lock(&r->lock);
+    if (error) {
+        r->failed = true;
+        snprintf(r->error, sizeof r->error, "%s", error);
+    }
+    r->over = true;
+    pthread_cond_broadcast(&r->wake);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static uis_bgra slot_image(uis_ring_slot *slot) {
+    return (uis_bgra){.pixels = uis_ring_slot_pixels(slot),
+                      .stride = slot->stride,
+                      .width = slot->width,
+                      .height = slot->height};
+}
+
+static void hold(uis_recorder *r, uis_ring_slot *slot) {
+    if (r->held)
+        uis_ring_release(r->held);
+    r->held = slot;
+}
+
+/* What arrived at one tick. */
+typedef struct arrivals {
+    uis_ring_slot *newest; /* NULL: none */
+    uis_rect damage;       /* union over all of them */
+    uint32_t count, dropped;
+} arrivals;
+
+static uis_rect whole_view(const uis_recorder *r) {
+    return (uis_rect){0, 0, (int32_t)r->config.width, (int32_t)r->config.height};
+}
+
+static arrivals take_arrivals(uis_recorder *r, uint64_t before_ns) {
+    arrivals a = {0};
+    uis_ring_slot *slot;
+    while ((slot = uis_ring_take(r->ring, before_ns)) != NULL) {
+        uint64_t gap = 0;
+        if (r->last_sequence && slot->sequence > r->last_sequence + 1)
+            gap = slot->sequence - r->last_sequence - 1;
+        r->last_sequence = slot->sequence;
+        a.count++;
+        a.dropped += (uint32_t)gap;
+        /* A lost present took its damage with it: search everywhere. */
+        if (gap || slot->flags & UIS_SLOT_DAMAGE_MISSING || slot->damage_count == 0)
+            a.damage = whole_view(r);
+        for (uint32_t i = 0; i < slot->damage_count && i < UIS_RING_MAX_DAMAGE; i++)
+            a.damage = uis_rect_union(a.damage, slot->damage[i]);
+        if (a.newest)
+            uis_ring_release(a.newest);
+        a.newest = slot;
+    }
+    return a;
+}
+
+/* A frame presented before the tick may still be on its way to host memory:
+ * wait for it, but at most half a tick. */
+static void await_in_flight(uis_recorder *r, uint64_t deadline) {
+    const uis_ring_header *h = uis_ring_get_header(r->ring);
+    const uint64_t presented = __atomic_load_n(&h->presented, __ATOMIC_ACQUIRE);
+    for (;;) {
+        uint32_t seen = __atomic_load_n(&h->publish_word, __ATOMIC_ACQUIRE);
+        uint64_t done = __atomic_load_n(&h->published, __ATOMIC_ACQUIRE) +
+                        __atomic_load_n(&h->lost, __ATOMIC_ACQUIRE);
+        uint64_t now = uis_now_ns();
+        if (done >= presented || now >= deadline)
+            return;
+        uint64_t left = deadline - now;
+        uis_ring_wait(r->ring, seen, left < 2000000 ? left : 2000000);
+    }
+}
+
+static bool aborted(uis_recorder *r) {
+    pthread_mutex_lock(&r->lock);
+    bool abort = r->abort;
+    pthread_mutex_unlock(&r->lock);
+    return abort;
+}
+
+/* Until start: keep the newest frame at hand and the ring empty. Returns the
+ * origin, or 0 if the recorder is being destroyed. */
+static uint64_t idle(uis_recorder *r) {
+    for (;;) {
+        pthread_mutex_lock(&r->lock);
+        uint64_t origin = r->origin_ns;
+        bool abort = r->abort;
+        pthread_mutex_unlock(&r->lock);
+        if (origin || abort)
+            return abort ? 0 : origin;
+        uint32_t seen =
+            __atomic_load_n(&uis_ring_get_header(r->ring)->publish_word, __ATOMIC_ACQUIRE);
+        arrivals a = take_arrivals(r, 0);
+        if (a.newest)
+            hold(r, a.newest);
+        else
+            uis_ring_wait(r->ring, seen, 10000000);
+    }
+}
+
+/* Sleeps until tick k; false when the recording is over before it. */
+static bool await_tick(uis_recorder *r, uint64_t when) {
+    struct timespec until = to_timespec(when);
+    bool go = true;
+    pthread_mutex_lock(&r->lock);
+    for (;;) {
+        if (r->abort || (r->end_ns && when >= r->end_ns)) {
+            go = false;
+            break;
+        }
+        if (uis_now_ns() >= when)
+            break;
+        pthread_cond_timedwait(&r->wake, &r->lock, &until);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return go;
+}
+
+/* One tick's frame: diff, class, picture. `first`: there is nothing before. */
+static int process(uis_recorder *r, arrivals *a, bool first, record *item, char *err,
+                   size_t err_size) {
+    uis_tick *t = &item->tick;
+    uis_ring_slot *slot = a->newest;
+    if (slot->width != r->config.width || slot->height != r->config.height) {
+        snprintf(err, err_size, "the window changed from %ux%u to %ux%u while recording",
+                 r->config.width, r->config.height, slot->width, slot->height);
+        return -1;
+    }
+    uis_bgra now = slot_image(slot);
+    uis_classification c = {0};
+    uint64_t begin = uis_now_ns();
+    if (first) {
+        memset(r->map, 1, uis_picture_coder_mbs(r->coder));
+        c.tick_class = UIS_CHANGED;
+        c.dirty = whole_view(r);
+        c.dirty_mbs = c.outside_mbs = uis_picture_coder_mbs(r->coder);
+    } else {
+        uis_bgra before = slot_image(r->held);
+        uis_video_region regions[UIS_RING_MAX_REGIONS];
+        uint32_t count = uis_ring_get_regions(r->ring, regions);
+        c = uis_classify(&now, &before, &a->damage, regions, count, slot->present_ns, r->map);
+        if (c.tick_class == UIS_VIDEO_ONLY && r->config.faults & UIS_FAULT_BAD_SHARES)
+            c.tick_class = UIS_CHANGED;
+    }
+    t->diff_ns = uis_now_ns() - begin;
+    t->tick_class = c.tick_class;
+    t->dirty_mbs = c.dirty_mbs;
+    t->dirty_outside_mbs = c.outside_mbs;
+    t->dirty = c.dirty;
+    t->region_count = c.video_count;
+    t->present_ns = slot->present_ns;
+    if (c.tick_class == UIS_UNCHANGED) {
+        t->identical = 1;
+        hold(r, slot);
+        return 0;
+    }
+    uis_picture_coder_feed(r->coder, &now, &c, r->map, t);
+    hold(r, slot); /* the one before goes back to the layer before the slow part */
+    if (uis_picture_coder_code(r->coder, &c, t, &item->au, err, err_size) != 0)
+        return -1;
+    uint64_t done = uis_now_ns();
+    t->latency_ns = done > t->present_ns ? done - t->present_ns : 0;
+    item->digests = malloc(uis_picture_coder_mbs(r->coder) * sizeof *item->digests);
+    if (!item->digests) {
+        snprintf(err, err_size, "out of memory");
+        return -1;
+    }
+    uis_picture_coder_account(r->coder, t, item->digests);
+    return 0;
+}
+
+static void *run(void *argument) {
+    uis_recorder *r = argument;
+    char err[400] = "";
+    uint64_t origin = idle(r);
+    if (!origin) {
+        finish(r, NULL);
+        return NULL;
+    }
+    r->ring_dropped = ring_dropped(r);
+    r->dropped = 0;
+    for (uint64_t k = 0;; k++) {
+        uint64_t when = tick_time(r, origin, k);
+        if (!await_tick(r, when))
+            break;
+        await_in_flight(r, when + (tick_time(r, origin, k + 1) - when) / 2);
+        record *item = calloc(1, sizeof *item);
+        if (!item) {
+            finish(r, "out of memory");
+            return NULL;
+        }
+        item->tick.index = k;
+        item->tick.tick_ns = when;
+        item->tick.mbs = uis_picture_coder_mbs(r->coder);
+        arrivals a = take_arrivals(r, when);
+        if (k == 0) {
+            /* The frame standing when the recording begins is its first
+             * present; what came before it is not part of the recording. */
+            if (!a.newest) {
+                a.newest = r->held;
+                r->held = NULL;
+            }
+            a.count = 1;
+            a.dropped = 0;
+            if (!a.newest) {
+                record_free(item);
+                finish(r, "no frame had been captured when the recording began");
+                return NULL;
+            }
+        }
+        item->tick.presents = a.count;
+        item->tick.coalesced = a.count ? a.count - 1 : 0;
+        item->tick.dropped = a.dropped;
+        r->dropped += a.dropped;
+        if (a.newest && process(r, &a, k == 0, item, err, sizeof err) != 0) {
+            if (a.newest != r->held)
+                uis_ring_release(a.newest);
+            record_free(item);
+            finish(r, err);
+            return NULL;
+        }
+        push(r, item);
+        if (aborted(r))
+            break;
+    }
+    finish(r, NULL);
+    return NULL;
+}
+
+static int check(const uis_recorder_config *c, const uis_ring_header *h, char *err, size_t size) {
+    if (c->width < 16 || c->height < 16 || c->width % 2 || c->height % 2)
+        snprintf(err, size, "the view must be even and at least 16x16, not %ux%u", c->width,
+                 c->height);
+    else if (c->width != h->width || c->height != h->height)
+        snprintf(err, size, "the recorder is set to %ux%u but the ring to %ux%u", c->width,
+                 c->height, h->width, h->height);
+    else if (!c->fps_num || !c->fps_den || c->fps_num / c->fps_den > 1000)
+        snprintf(err, size, "the clock must tick 1 to 1000 times a second, not %u/%u", c->fps_num,
+                 c->fps_den);
+    else if (c->qp > 51)
+        snprintf(err, size, "QP must be 0 to 51, not %u", c->qp);
+    else if (c->guard_mbs > 16)
+        snprintf(err, size, "the guard must be 0 to 16 macroblocks, not %u", c->guard_mbs);
+    else
+        return 0;
+    return -EINVAL;
+}
+
+int uis_recorder_create(const uis_recorder_config *config, uis_ring *ring, uis_recorder **out,
+                        char *err, size_t err_size) {
+    *out = NULL;
+    int rc = check(config, uis_ring_get_header(ring), err, err_size);
+    if (rc != 0)
+        return rc;
+    uis_recorder *r = calloc(1, sizeof *r);
+    if (!r)
+        return -ENOMEM;
+    r->config = *config;
+    r->config.preset[sizeof r->config.preset - 1] = 0;
+    r->ring = ring;
+    if (uis_picture_coder_open(&r->config, &r->coder, err, err_size) != 0) {
+        free(r);
+        return -EINVAL;
+    }
+    r->map = calloc(uis_picture_coder_mbs(r->coder), 1);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_cond_init(&r->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    /* Pace Chrome from now on, so that it is in step before the recording starts. */
+    uis_ring_header *h = uis_ring_get_header(ring);
+    __atomic_store_n(&h->pace_origin_ns, uis_now_ns(), __ATOMIC_RELAXED);
+    __atomic_store_n(&h->pace_period_ns, tick_time(r, 0, 1), __ATOMIC_RELEASE);
+    rc = r->map ? pthread_create(&r->thread, NULL, run, r) : ENOMEM;
+    if (rc != 0) {
+        snprintf(err, err_size, "cannot start the recorder's thread: %s", strerror(rc));
+        uis_recorder_destroy(r);
+        return -rc;
+    }
+    r->thread_started = true;
+    pthread_setname_np(r->thread, "uis-recorder");
+    *out = r;
+    return 0;
+}
+
+int uis_recorder_start(uis_recorder *r, uint64_t origin_ns) {
+    if (!origin_ns)
+        origin_ns = uis_now_ns();
+    pthread_mutex_lock(&r->lock);
+    int rc = r->origin_ns ? -EALREADY : r->over ? -EPIPE : 0;
+    if (rc == 0) {
+        r->origin_ns = origin_ns;
+        __atomic_store_n(&uis_ring_get_header(r->ring)->pace_origin_ns, origin_ns,
+                         __ATOMIC_RELEASE);
+        pthread_cond_broadcast(&r->wake);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return rc;
+}
+
+uint64_t uis_recorder_origin(const uis_recorder *r) {
+    uis_recorder *m = (uis_recorder *)(uintptr_t)r;
+    pthread_mutex_lock(&m->lock);
+    uint64_t origin = r->origin_ns;
+    pthread_mutex_unlock(&m->lock);
+    return origin;
+}
+
+uint64_t uis_recorder_ticks(const uis_recorder *r) {
+    uis_recorder *m = (uis_recorder *)(uintptr_t)r;
+    pthread_mutex_lock(&m->lock);
+    uint64_t ticks = r->ticks;
+    pthread_mutex_unlock(&m->lock);
+    return ticks;
+}
+
+void uis_recorder_stop(uis_recorder *r, uint64_t end_ns) {
+    pthread_mutex_lock(&r->lock);
+    r->end_ns = end_ns ? end_ns : uis_now_ns();
+    if (!r->origin_ns)
+        r->abort = true; /* never started: nothing to finish */
+    pthread_cond_broadcast(&r->wake);
+    pthread_mutex_unlock(&r->lock);
+}
+
+int uis_recorder_next(uis_recorder *r, int timeout_ms, uis_tick *tick) {
+    record_free(r->handed_out);
+    r->handed_out = NULL;
+    struct timespec until =
+        to_timespec(uis_now_ns() + (timeout_ms > 0 ? (uint64_t)timeout_ms * 1000000u : 0));
+    int rc = 0;
+    pthread_mutex_lock(&r->lock);
+    while (!r->head && !r->over)
+        if (pthread_cond_timedwait(&r->wake, &r->lock, &until) == ETIMEDOUT)
+            break;
+    if (r->head) {
+        record *item = r->head;
+        r->head = item->next;
+        if (!r->head)
+            r->tail = NULL;
+        r->handed_out = item;
+        *tick = item->tick;
+        tick->au = item->au.size ? item->au.data : NULL;
+        tick->au_size = item->au.size;
+        tick->digests = item->digests;
+        rc = 1;
+    } else if (r->over) {
+        rc = r->failed ? -2 : -1;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return rc;
+}
+
+const char *uis_recorder_error(const uis_recorder *r) {
+    return r->error;
+}
+
+uint64_t uis_recorder_unseen_drops(const uis_recorder *r) {
+    uint64_t counted = ring_dropped(r) - r->ring_dropped;
+    return counted > r->dropped ? counted - r->dropped : 0;
+}
+
+void uis_recorder_destroy(uis_recorder *r) {
+    if (!r)
+        return;
+    pthread_mutex_lock(&r->lock);
+    r->abort = true;
+    pthread_cond_broadcast(&r->wake);
+    pthread_mutex_unlock(&r->lock);
+    if (r->thread_started)
+        pthread_join(r->thread, NULL);
+    if (r->held)
+        uis_ring_release(r->held);
+    record_free(r->handed_out);
+    while (r->head) {
+        record *next = r->head->next;
+        record_free(r->head);
+        r->head = next;
+    }
+    uis_picture_coder_close(r->coder);
+    free(r->map);
+    pthread_cond_destroy(&r->wake);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}
+
+size_t uis_recorder_parameter_sets(const uis_recorder *r, uint8_t *out, size_t size) {
+    return uis_picture_coder_parameter_sets(r->coder, out, size);
+}
+
+const char *uis_version(void) {
+    return UISPLICE_VERSION;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "splicer.h"
+
+#include <stdio.h>
+
+enum { LTR_FULL = 0, LTR_SPLICED = 1 };
+/* nal_ref_idc 3: every picture is a reference. */
+enum { NAL_HEADER_SLICE = 3 << 5 | UIS_NAL_SLICE, NAL_HEADER_IDR = 3 << 5 | UIS_NAL_IDR };
+
+void uis_splicer_init(uis_splicer *s, const uis_stream_format *format,
+                      const uis_parameters *encoder, uint32_t faults) {
+    *s = (uis_splicer){.format = *format, .parameters = *encoder, .faults = faults};
+    /* Small enough to wrap within seconds, so that wrapping is always tested. */
+    s->parameters.log2_max_frame_num = 8;
+    s->parameters.num_ref_frames = 2;
+    s->parameters.deblocking_control = 1;
+}
+
+void uis_splicer_free(uis_splicer *s) {
+    uis_slices_free(&s->slices);
+    uis_bit_writer_free(&s->writer);
+}
+
+int uis_splicer_compatible(const uis_splicer *s, const uis_parameters *o, char *err,
+                           size_t err_size) {
+    const uis_parameters *p = &s->parameters;
+    const char *field = p->pic_init_qp != o->pic_init_qp                         ? "pic_init_qp"
+                        : p->chroma_qp_index_offset != o->chroma_qp_index_offset ? "chroma_qp_index_offset"
+                        : p->constrained_intra_pred != o->constrained_intra_pred ? "constrained_intra_pred_flag"
+                        : p->entropy_coding != o->entropy_coding                 ? "entropy_coding_mode_flag"
+                                                                                 : NULL;
+    if (!field)
+        return 0;
+    snprintf(err, err_size, "the two encoders differ in %s, so one PPS cannot serve both", field);
+    return -1;
+}
+
+static void begin_picture(uis_splicer *s, bool idr) {
+    if (idr) {
+        s->frame_num = 0;
+        if (s->started) /* two IDR pictures in a row must differ in it (7.4.3) */
+            s->idr_pic_id = (s->idr_pic_id + 1) & 0xffff;
+    }
+}
+
+static void end_picture(uis_splicer *s) {
+    s->last_frame_num = s->frame_num;
+    s->frame_num = (s->frame_num + 1) & ((1u << s->parameters.log2_max_frame_num) - 1);
+    s->started = true;
+}
+
+static void finish_slice(uis_splicer *s, bool idr, uis_buffer *out) {
+    uis_write_trailing(&s->writer);
+    if (s->writer.failed)
+        out->failed = true;
+    else
+        uis_append_nal(out, idr ? NAL_HEADER_IDR : NAL_HEADER_SLICE, s->writer.data,
+                       s->writer.bytes);
+    uis_bit_writer_reset(&s->writer);
+}
+
+/* What all slices of the next picture have in common. */
+static uis_slice_header picture_header(const uis_splicer *s, uint32_t long_term_index) {
+    return (uis_slice_header){.type = UIS_SLICE_P,
+                              .frame_num = s->frame_num,
+                              .idr_pic_id = s->idr_pic_id,
+                              .long_term_index = long_term_index,
+                              .disable_deblocking = 1,
+                              .leave_out_mmco4 = (s->faults & UIS_FAULT_NO_MMCO4) != 0};
+}
+
+static void write_copied_slice(uis_splicer *s, const uis_slice *from, const uis_slice_header *h,
+                               uis_buffer *out) {
+    uis_write_slice_header(&s->writer, &s->parameters, h);
+    uis_write_copy(&s->writer, s->slices.rbsp + from->rbsp_offset, from->data_from,
+                   from->data_bits);
+    finish_slice(s, h->idr, out);
+}
+
+static int out_of_memory(char *err, size_t err_size) {
+    snprintf(err, err_size, "out of memory while writing an access unit");
+    return -1;
+}
+
+int uis_splice_full(uis_splicer *s, const uis_encoded *picture, const uis_parameters *encoder,
+                    uis_buffer *out, uint32_t *slices, char *err, size_t err_size) {
+    if (uis_read_slices(picture->data, picture->size, encoder, &s->slices, err, err_size) != 0)
+        return -1;
+    begin_picture(s, picture->idr);
+    if (picture->idr)
+        uis_append_parameter_sets(out, &s->format, &s->parameters);
+    for (size_t i = 0; i < s->slices.count; i++) {
+        const uis_slice *from = &s->slices.slices[i];
+        uis_slice_header h = picture_header(s, LTR_FULL);
+        h.first_mb = from->header.first_mb;
+        h.type = from->header.type;
+        h.idr = picture->idr;
+        h.reference = LTR_FULL;
+        h.qp_delta = from->header.qp_delta;
+        h.disable_deblocking = from->header.disable_deblocking;
+        h.alpha_offset_div2 = from->header.alpha_offset_div2;
+        h.beta_offset_div2 = from->header.beta_offset_div2;
+        write_copied_slice(s, from, &h, out);
+    }
+    *slices = (uint32_t)s->slices.count;
+    end_picture(s);
+    return out->failed ? out_of_memory(err, err_size) : 0;
+}
+
+/* A slice of `count` P_Skip macroblocks: their inferred vector is zero, because
+ * at a slice's start no neighbour is available and every later one follows a
+ * zero vector with reference 0 (8.4.1.1). */
+static void write_skip_slice(uis_splicer *s, uint32_t first_mb, uint32_t count, uis_buffer *out) {
+    uis_slice_header h = picture_header(s, LTR_SPLICED);
+    h.first_mb = first_mb;
+    h.reference = s->faults & UIS_FAULT_WRONG_LTR ? LTR_SPLICED : LTR_FULL;
+    uis_write_slice_header(&s->writer, &s->parameters, &h);
+    uis_write_ue(&s->writer, count); /* mb_skip_run */
+    finish_slice(s, false, out);
+}
+
+int uis_splice_region(uis_splicer *s, const uis_encoded *picture, const uis_parameters *encoder,
+                      const uis_mb_rect *where, uis_buffer *out, uint32_t *slices, char *err,
+                      size_t err_size) {
+    if (uis_read_slices(picture->data, picture->size, encoder, &s->slices, err, err_size) != 0)
+        return -1;
+    const uint32_t mb_width = s->parameters.mb_width;
+    begin_picture(s, false);
+    *slices = 0;
+    uint32_t next = 0; /* first macroblock not yet written */
+    for (size_t i = 0; i < s->slices.count; i++) {
+        const uis_slice *from = &s->slices.slices[i];
+        uint32_t row = from->header.first_mb / where->w;
+        if (from->header.disable_deblocking != 1 ||
+            (from->header.first_mb % where->w != 0 && where->w != mb_width)) {
+            snprintf(err, err_size,
+                     "encoder 2 must code one slice a macroblock row, without deblocking");
+            return -1;
+        }
+        uis_slice_header h = picture_header(s, LTR_SPLICED);
+        h.first_mb = (where->y + row) * mb_width + where->x + from->header.first_mb % where->w;
+        h.type = from->header.type;
+        h.reference = LTR_SPLICED;
+        h.qp_delta = from->header.qp_delta;
+        if (h.first_mb > next) {
+            write_skip_slice(s, next, h.first_mb - next, out);
+            ++*slices;
+        }
+        write_copied_slice(s, from, &h, out);
+        ++*slices;
+        /* A region as wide as the frame may come in taller slices. */
+        uint32_t end = i + 1 < s->slices.count ? s->slices.slices[i + 1].header.first_mb
+                                               : where->w * where->h;
+        next = where->w == mb_width
+                   ? where->y * mb_width + end
+                   : (where->y + row) * mb_width + where->x + where->w;
+    }
+    uint32_t total = mb_width * s->parameters.mb_height;
+    if (next < total) {
+        write_skip_slice(s, next, total - next, out);
+        ++*slices;
+    }
+    end_picture(s);
+    return out->failed ? out_of_memory(err, err_size) : 0;
+}

@@ -1,0 +1,100 @@
+"""Stands where the layer stands: pushes frames into a ring, as Chrome would present them.
+
+For tests of what comes behind the ring. The frames go through the ring's real
+writer functions; only the browser is left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.native import native
+from harness.recorder import Fault, Recorder, RecorderSettings, Recording
+from harness.ring import FrameRing, Region
+
+Frame = npt.NDArray[np.uint8]  # (height, width, 4), B G R A
+
+
+class Feeder:
+    """Publishes frames under rising sequence numbers."""
+
+    def __init__(self, ring: FrameRing) -> None:
+        self.ring = ring
+        self.sequence = 0
+        self._native = native()
+        self._header = self._native.lib.uis_ring_get_header(ring.pointer)
+
+    def present(
+        self,
+        frame: Frame,
+        damage: Sequence[tuple[int, int, int, int]] | None = None,
+        *,
+        lose: bool = False,
+    ) -> None:
+        """Publishes one frame. damage None: a present without rectangles;
+        lose: the present happens but never reaches the ring."""
+        lib, ffi = self._native.lib, self._native.ffi
+        self.sequence += 1
+        self._header.presented += 1
+        if lose:
+            self._header.lost += 1
+            return
+        slot = lib.uis_ring_begin_write(self.ring.pointer)
+        assert slot != ffi.NULL
+        height, width = frame.shape[:2]
+        slot.sequence = self.sequence
+        slot.present_ns = lib.uis_now_ns()
+        slot.width, slot.height, slot.stride = width, height, width * 4
+        slot.flags = lib.UIS_SLOT_DAMAGE_MISSING if damage is None else 0
+        slot.damage_count = len(damage or ())
+        for rect, (x, y, w, h) in zip(slot.damage, damage or (), strict=False):
+            rect.x, rect.y, rect.w, rect.h = x, y, w, h
+        ffi.memmove(lib.uis_ring_slot_pixels(slot), frame.tobytes(), frame.nbytes)
+        lib.uis_ring_publish(self.ring.pointer, slot)
+
+
+class Script:
+    """What a test shows: call `frame` once a tick from a subclass or a function."""
+
+
+def record(
+    path: Path,
+    frames: Sequence[tuple[Frame | None, Sequence[Region]]],
+    *,
+    fps: int = 48,
+    qp: int = 23,
+    faults: Fault = Fault.NONE,
+    guard: int = 3,
+    first: Frame,
+) -> Recording:
+    """Records one entry a tick: a new frame (or None: no present) and the videos then.
+
+    The frame standing at the start is `first`.
+    """
+    height, width = first.shape[:2]
+    settings = RecorderSettings(
+        width=width, height=height, fps=fps, qp=qp, faults=faults, guard=guard
+    )
+    with FrameRing(width, height, slots=24) as ring:
+        feeder = Feeder(ring)
+        recorder = Recorder(settings, ring, path)
+        try:
+            feeder.present(first)
+            time.sleep(0.05)
+            recorder.start()
+            origin = recorder.origin_ns
+            for number, (frame, regions) in enumerate(frames):
+                # In the middle of the tick's interval, far from its edges.
+                due = origin + round((number + 0.5) / fps * 1e9)
+                time.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
+                ring.set_regions(regions)
+                if frame is not None:
+                    feeder.present(frame)
+            return recorder.stop((len(frames) + 1) / fps)
+        finally:
+            recorder.close()

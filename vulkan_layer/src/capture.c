@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The process's end of the frame ring; see capture.h. */
+#define _GNU_SOURCE
+#include "capture.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dispatch.h"
+#include "log.h"
+#include "uisplice/frame_ring.h"
+
+/* Guards attaching, the role, the error text and `failed`. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Held while a slot is written: the ring takes one writer thread at a time. */
+static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool attach_tried;
+static uis_ring *ring;          /* set once before any device exists, then constant */
+static uis_ring_header *header; /* of the ring, or NULL */
+static const void *main_swapchain; /* (atomic) identity only, never followed */
+static bool failed;                /* (atomic) */
+static bool too_large_said;
+
+/* The state only climbs, except that FAILED gives way to whoever works again. */
+static void raise_state(uint32_t state) {
+    uint32_t seen = __atomic_load_n(&header->writer_state, __ATOMIC_ACQUIRE);
+    while ((seen < state || seen == UIS_WRITER_FAILED) &&
+           !__atomic_compare_exchange_n(&header->writer_state, &seen, state, false,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        ;
+}
+
+void uis_capture_attach(void) {
+    pthread_mutex_lock(&lock);
+    const char *name = getenv("UIS_RING");
+    if (attach_tried || !name || !name[0]) {
+        pthread_mutex_unlock(&lock);
+        return;
+    }
+    attach_tried = true;
+    char error[256];
+    if (uis_ring_attach(name, &ring, error, sizeof error) != 0) {
+        uis_log(UIS_LOG_ERROR, "no capture: %s", error);
+    } else {
+        header = uis_ring_get_header(ring);
+        uint32_t none = 0;
+        /* A process that only looks at the devices must not take over from the
+         * one that presents: claiming the main window does that. */
+        __atomic_compare_exchange_n(&header->writer_pid, &none, (uint32_t)getpid(), false,
+                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+        uint32_t state = UIS_WRITER_NONE;
+        __atomic_compare_exchange_n(&header->writer_state, &state, UIS_WRITER_ATTACHED, false,
+                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+        uis_log(UIS_LOG_INFO, "attached frame ring %s (%ux%u, %u slots)", name, header->width,
+                header->height, header->slot_count);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* The loader unloads the layer with its last instance. At process exit devices
+ * and their worker threads may still live; then the mapping must stay. */
+__attribute__((destructor)) static void detach(void) {
+    if (uis_device_count() != 0)
+        return;
+    header = NULL;
+    uis_ring_close(ring);
+    ring = NULL;
+}
+
+uis_beat uis_capture_beat(void) {
+    if (!header)
+        return (uis_beat){0, 0};
+    return (uis_beat){__atomic_load_n(&header->pace_origin_ns, __ATOMIC_ACQUIRE),
+                      __atomic_load_n(&header->pace_period_ns, __ATOMIC_ACQUIRE)};
+}
+
+/* A writer process that was killed may leave a slot half written, which nobody
+ * would ever free, and presents that never became READY: settle both. The lost
+ * ones are what its presents lack to be published or lost. */
+static void take_over_from(uint32_t pid) {
+    for (uint32_t i = 0; i < header->slot_count; i++) {
+        uis_ring_slot *slot = (uis_ring_slot *)((uint8_t *)header + header->slots_offset +
+                                                header->slot_stride * i);
+        uint32_t state = UIS_SLOT_WRITING;
+        __atomic_compare_exchange_n(&slot->state, &state, UIS_SLOT_FREE, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE);
+    }
+    uint64_t presented = __atomic_load_n(&header->presented, __ATOMIC_ACQUIRE);
+    uint64_t published = __atomic_load_n(&header->published, __ATOMIC_ACQUIRE);
+    __atomic_store_n(&header->lost, presented - published, __ATOMIC_RELEASE);
+    header->writer_error[0] = '\0';
+    uis_log(UIS_LOG_INFO, "taking over the frame ring from process %u", pid);
+}
+
+void uis_capture_claim(const void *swapchain, const void *old, VkExtent2D extent,
+                       const char *device_name, bool passthrough) {
+    if (!header)
+        return;
+    pthread_mutex_lock(&lock);
+    bool inherits = main_swapchain && main_swapchain == old;
+    bool matches = !main_swapchain && extent.width == header->width &&
+                   extent.height == header->height;
+    if (inherits || matches) {
+        uint32_t pid = (uint32_t)getpid();
+        uint32_t before = __atomic_exchange_n(&header->writer_pid, pid, __ATOMIC_ACQ_REL);
+        if (before != pid && before != 0)
+            take_over_from(before);
+        snprintf(header->device_name, sizeof header->device_name, "%s", device_name);
+        header->passthrough = passthrough;
+        __atomic_add_fetch(&header->swapchains, 1, __ATOMIC_RELAXED);
+        __atomic_store_n(&main_swapchain, swapchain, __ATOMIC_RELEASE);
+        if (!failed)
+            raise_state(UIS_WRITER_SWAPCHAIN);
+        uis_log(UIS_LOG_INFO, "main window: %ux%u on %s%s%s", extent.width, extent.height,
+                device_name, inherits ? ", recreated" : "", passthrough ? ", passthrough" : "");
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void uis_capture_release(const void *swapchain) {
+    pthread_mutex_lock(&lock);
+    if (main_swapchain == swapchain)
+        __atomic_store_n(&main_swapchain, NULL, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&lock);
+}
+
+bool uis_capture_wants(const void *swapchain) {
+    return header && __atomic_load_n(&main_swapchain, __ATOMIC_ACQUIRE) == swapchain &&
+           !__atomic_load_n(&failed, __ATOMIC_ACQUIRE) &&
+           !__atomic_load_n(&header->reader_closed, __ATOMIC_ACQUIRE);
+}
+
+bool uis_capture_format(VkFormat format, bool *swap_red_blue) {
+    switch (format) {
+    case VK_FORMAT_B8G8R8A8_UNORM:
+    case VK_FORMAT_B8G8R8A8_SRGB:
+        *swap_red_blue = false;
+        return true;
+    case VK_FORMAT_R8G8B8A8_UNORM:
+    case VK_FORMAT_R8G8B8A8_SRGB:
+        *swap_red_blue = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+void uis_capture_count(uis_frame *frame) {
+    frame->sequence = __atomic_add_fetch(&header->presented, 1, __ATOMIC_ACQ_REL);
+    if (frame->damage.missing)
+        __atomic_add_fetch(&header->without_damage, 1, __ATOMIC_RELAXED);
+}
+
+void uis_capture_lost(void) {
+    __atomic_add_fetch(&header->lost, 1, __ATOMIC_RELAXED);
+}
+
+static void copy_swapped(uint8_t *out, const uint8_t *in, size_t pixels) {
+    for (size_t i = 0; i < pixels; i++) {
+        uint32_t p;
+        memcpy(&p, in + 4 * i, 4);
+        p = (p & 0xff00ff00u) | ((p >> 16) & 0xffu) | ((p & 0xffu) << 16);
+        memcpy(out + 4 * i, &p, 4);
+    }
+}
+
+static void say_too_large(const uis_frame *frame) {
+    pthread_mutex_lock(&lock);
+    if (!too_large_said) {
+        too_large_said = true;
+        snprintf(header->writer_error, sizeof header->writer_error,
+                 "the window grew to %ux%u, the frame ring holds up to %ux%u: frames are lost",
+                 frame->width, frame->height, header->max_width, header->max_height);
+        uis_log(UIS_LOG_ERROR, "%s", header->writer_error);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void uis_capture_store(const uis_frame *frame, const uint8_t *pixels) {
+    uint64_t bytes = (uint64_t)frame->width * frame->height * 4;
+    if (bytes > header->slot_stride - UIS_RING_SLOT_HEADER) {
+        say_too_large(frame);
+        uis_capture_lost();
+        return;
+    }
+    pthread_mutex_lock(&write_lock);
+    uis_ring_slot *slot = uis_ring_begin_write(ring);
+    if (!slot) {
+        pthread_mutex_unlock(&write_lock);
+        uis_capture_lost();
+        return;
+    }
+    slot->flags = frame->damage.missing ? UIS_SLOT_DAMAGE_MISSING : 0;
+    slot->sequence = frame->sequence;
+    slot->present_ns = frame->present_ns;
+    slot->width = frame->width;
+    slot->height = frame->height;
+    slot->stride = frame->width * 4;
+    slot->damage_count = frame->damage.count;
+    memcpy(slot->damage, frame->damage.rects, frame->damage.count * sizeof slot->damage[0]);
+    if (frame->swap_red_blue)
+        copy_swapped(uis_ring_slot_pixels(slot), pixels, (size_t)(bytes / 4));
+    else
+        memcpy(uis_ring_slot_pixels(slot), pixels, (size_t)bytes);
+    slot->ready_ns = uis_now_ns();
+    uis_ring_publish(ring, slot);
+    pthread_mutex_unlock(&write_lock);
+    if (!__atomic_load_n(&failed, __ATOMIC_ACQUIRE))
+        raise_state(UIS_WRITER_PRESENTING);
+}
+
+void uis_capture_fail(const char *format, ...) {
+    if (!header)
+        return;
+    pthread_mutex_lock(&lock);
+    if (!failed) {
+        char text[sizeof header->writer_error];
+        va_list args;
+        va_start(args, format);
+        vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+        memcpy(header->writer_error, text, sizeof text);
+        __atomic_store_n(&failed, true, __ATOMIC_RELEASE);
+        __atomic_store_n(&header->writer_state, UIS_WRITER_FAILED, __ATOMIC_RELEASE);
+        uis_log(UIS_LOG_ERROR, "capture stopped: %s", text);
+    }
+    pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The process's end of the frame ring: attaching it, which swapchain is the
+ * main window, the counters, and writing frames.
+ *
+ * One ring a process, attached at the first vkCreateInstance (Chrome's GPU
+ * process is sandboxed later) and unmapped when the loader unloads the layer.
+ * Any thread may call; frames are written by one thread at a time (a lock
+ * inside). Nothing here waits for the reader. Times are CLOCK_MONOTONIC ns.
+ */
+#ifndef UIS_CAPTURE_H
+#define UIS_CAPTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vulkan/vulkan_core.h>
+
+#include "damage.h"
+#include "pacing.h"
+
+/* One present of the main window on its way to the ring. */
+typedef struct uis_frame {
+    uint64_t sequence; /* ordinal of the present, from 1 */
+    uint64_t present_ns;
+    uint32_t width, height;
+    bool swap_red_blue; /* pixels are R,G,B,A */
+    uis_damage damage;
+} uis_frame;
+
+/* Attaches the ring named by UIS_RING, once; without the variable does nothing. */
+void uis_capture_attach(void);
+
+/* The recorder's beat; period 0 when there is no ring or it names none. */
+uis_beat uis_capture_beat(void);
+
+/* Offers a new swapchain for the role of the main window: it takes the role from
+ * `old` (may be NULL) or, while nobody has it, when its extent is the ring's. */
+void uis_capture_claim(const void *swapchain, const void *old, VkExtent2D extent,
+                       const char *device_name, bool passthrough);
+/* The swapchain is gone. */
+void uis_capture_release(const void *swapchain);
+
+/* True while SWAPCHAIN is the main window, the ring is read and capture works. */
+bool uis_capture_wants(const void *swapchain);
+
+/* False for a format whose bytes are neither B,G,R,A nor R,G,B,A. */
+bool uis_capture_format(VkFormat format, bool *swap_red_blue);
+
+/* Counts a present of the main window and gives it its sequence. */
+void uis_capture_count(uis_frame *frame);
+
+/* That present will never be READY. */
+void uis_capture_lost(void);
+
+/* Copies tightly packed pixels into a ring slot and publishes it, or counts the
+ * present as lost. */
+void uis_capture_store(const uis_frame *frame, const uint8_t *pixels);
+
+/* Gives up capture in this process, saying why once (log and ring). */
+void uis_capture_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
