@@ -81,6 +81,7 @@ class Tick:
     index: int
     time: float
     present: float | None
+    sequence: int  # the layer's ordinal of the frame taken, 0 if none
     tick_class: TickClass
     picture: Picture
     presents: int
@@ -292,6 +293,7 @@ def _tick(raw: Any, origin_ns: int) -> Tick:
         index=raw.index,
         time=(raw.tick_ns - origin_ns) / 1e9,
         present=(raw.present_ns - origin_ns) / 1e9 if raw.present_ns else None,
+        sequence=raw.sequence,
         tick_class=TickClass(raw.tick_class),
         picture=Picture(raw.picture),
         presents=raw.presents,

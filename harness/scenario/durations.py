@@ -12,7 +12,12 @@ _PATTERN = r"\d+(\.\d+)?\s*(ms|s)"
 
 
 def parse_duration(value: object) -> float:
-    """Seconds of a duration. Raises ValueError with a sentence that quotes `value`."""
+    """Seconds of a duration. Raises ValueError with a sentence that quotes `value`.
+
+    A number is taken as seconds, for models built in Python; the loader passes text only.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LONGEST:
+        return float(value)
     text = str(value).strip()
     if re.fullmatch(_PATTERN, text) is None:
         if re.fullmatch(r"\d+(\.\d+)?", text):
@@ -51,7 +56,9 @@ def format_duration(seconds: float) -> str:
     return f"{seconds:.6g}s"
 
 
-_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^{_PATTERN}$", "examples": ["800ms", "3s"]})
+_SCHEMA = WithJsonSchema(
+    {"type": "string", "pattern": f"^{_PATTERN}$", "examples": ["800ms", "3s"]}
+)
 
 Seconds = Annotated[float, BeforeValidator(parse_duration), _SCHEMA]
 PositiveSeconds = Annotated[float, BeforeValidator(parse_positive_duration), _SCHEMA]

@@ -5,15 +5,61 @@ from __future__ import annotations
 from .nearest import nearest
 
 MODIFIERS = ("Alt", "Control", "ControlOrMeta", "Meta", "Shift")
-_NAMED = (
-    "Escape Backspace Tab CapsLock Enter Space AltGraph ContextMenu PrintScreen ScrollLock Pause "
-    "PageUp PageDown Insert Delete Home End ArrowLeft ArrowUp ArrowRight ArrowDown "
-    "AudioVolumeMute AudioVolumeDown AudioVolumeUp "
-    "MediaTrackNext MediaTrackPrevious MediaPlayPause "
-    "Backquote Minus Equal Backslash BracketLeft BracketRight Semicolon Quote Comma Period Slash "
-    "AltLeft AltRight ControlLeft ControlRight MetaLeft MetaRight ShiftLeft ShiftRight "
-    "NumLock NumpadDivide NumpadMultiply NumpadSubtract NumpadAdd NumpadDecimal NumpadEnter"
-).split()
+_NAMED = [
+    "Escape",
+    "Backspace",
+    "Tab",
+    "CapsLock",
+    "Enter",
+    "Space",
+    "AltGraph",
+    "ContextMenu",
+    "PrintScreen",
+    "ScrollLock",
+    "Pause",
+    "PageUp",
+    "PageDown",
+    "Insert",
+    "Delete",
+    "Home",
+    "End",
+    "ArrowLeft",
+    "ArrowUp",
+    "ArrowRight",
+    "ArrowDown",
+    "AudioVolumeMute",
+    "AudioVolumeDown",
+    "AudioVolumeUp",
+    "MediaTrackNext",
+    "MediaTrackPrevious",
+    "MediaPlayPause",
+    "Backquote",
+    "Minus",
+    "Equal",
+    "Backslash",
+    "BracketLeft",
+    "BracketRight",
+    "Semicolon",
+    "Quote",
+    "Comma",
+    "Period",
+    "Slash",
+    "AltLeft",
+    "AltRight",
+    "ControlLeft",
+    "ControlRight",
+    "MetaLeft",
+    "MetaRight",
+    "ShiftLeft",
+    "ShiftRight",
+    "NumLock",
+    "NumpadDivide",
+    "NumpadMultiply",
+    "NumpadSubtract",
+    "NumpadAdd",
+    "NumpadDecimal",
+    "NumpadEnter",
+]
 KEY_NAMES: frozenset[str] = frozenset(
     [
         *MODIFIERS,
@@ -29,9 +75,7 @@ KEY_NAMES: frozenset[str] = frozenset(
 def check_key(text: str) -> str:
     """`text` when it is a key or a chord. Raises ValueError with the nearest name."""
     # "Control++" is the plus key with Control held; splitting off the last key keeps it.
-    head, plus, last = (
-        (text[:-2], "+", "+") if text.endswith("++") else text.rpartition("+")
-    )
+    head, plus, last = (text[:-2], "+", "+") if text.endswith("++") else text.rpartition("+")
     if text == "+":
         head, plus, last = "", "", "+"
     for modifier in head.split("+") if plus else []:

@@ -59,8 +59,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Mapping:
+    """`left_out` names keys that stand in the file with a value already refused."""
+
     entries: dict[str, Entry]
     mark: Mark
+    left_out: frozenset[str] = frozenset()
 
     def get(self, key: str) -> Node | None:
         entry = self.entries.get(key)
@@ -90,6 +93,9 @@ def read_tree(text: str) -> tuple[Node, list[Problem]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = ", ".join(part for part in (error.context, error.problem) if part)
+        if error.context_mark and error.context_mark is not mark:
+            begun = _mark(error.context_mark)
+            what += f" (begun in line {begun.line}, column {begun.column})"
         raise Unreadable(Problem(_mark(mark) if mark else Mark(), f"not YAML: {what}")) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
@@ -125,9 +131,7 @@ def _measure(text: str) -> None:
     """Depth and size by events, before anything recursive sees the text."""
     depth = 0
     documents = 0
-    count = 0
-    for event in yaml.parse(text, Loader=_PlainLoader):
-        count += 1
+    for count, event in enumerate(yaml.parse(text, Loader=_PlainLoader)):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -161,13 +165,15 @@ class _Builder:
         if len(above) > MAX_DEPTH:
             raise Unreadable(Problem(mark, f"aliases nest more than {MAX_DEPTH} levels deep"))
         if node.tag not in _TAGS:
-            self.problems.append(Problem(mark, f"tag '{node.tag}'; tags are not allowed"))
+            self.problems.append(Problem(mark, f"tag '{_short(node.tag)}'; tags are not allowed"))
         if isinstance(node, yaml.ScalarNode):
             return Scalar(str(node.value), mark)
         inside = (*above, id(node))
         if isinstance(node, yaml.SequenceNode):
             return Sequence(self._items(node, inside), mark)
-        return Mapping(self._entries(node, inside), mark)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, mark, inside)
+        raise Unreadable(Problem(mark, "neither a value, a list nor a mapping"))
 
     def _items(self, node: yaml.SequenceNode, inside: tuple[int, ...]) -> tuple[Node, ...]:
         items = []
@@ -178,8 +184,9 @@ class _Builder:
                 items.append(self.node(item, inside))
         return tuple(items)
 
-    def _entries(self, node: yaml.MappingNode, inside: tuple[int, ...]) -> dict[str, Entry]:
+    def _mapping(self, node: yaml.MappingNode, start: Mark, inside: tuple[int, ...]) -> Mapping:
         entries: dict[str, Entry] = {}
+        left_out: set[str] = set()
         for key_node, value_node in node.value:
             mark = _mark(key_node.start_mark)
             if not isinstance(key_node, yaml.ScalarNode):
@@ -197,9 +204,14 @@ class _Builder:
                 )
             elif _is_null(value_node):
                 self.problems.append(Problem(mark, f"'{key}' has no value"))
+                left_out.add(key)
             else:
                 entries[key] = Entry(mark, self.node(value_node, inside))
-        return entries
+        return Mapping(entries, start, frozenset(left_out))
+
+
+def _short(tag: str) -> str:
+    return tag.replace("tag:yaml.org,2002:", "!!")
 
 
 def _is_null(node: yaml.Node) -> bool:

@@ -5,29 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from typing_extensions import Self
 
+from .address import check_address
 from .durations import PositiveSeconds, format_duration
 from .expectations import Expectations
-from .fields import Frozen, Name, Text, whole
+from .fields import Frozen, MisplacedValue, Name, Text, whole
 from .step import Open, Step
 
 Side = Annotated[int, BeforeValidator(whole(64, 4096))]
-OPEN_SCHEMES = ("http", "https", "file")
-PRESETS = (
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
-)
 Preset = Literal[
     "ultrafast",
     "superfast",
@@ -61,8 +49,9 @@ class Viewport(Frozen):
     @classmethod
     def _even(cls, value: int) -> int:
         if value % 2:
-            raise ValueError(f"'{value}' is odd; the nearest even numbers are "
-                             f"{value - 1} and {value + 1}")
+            raise ValueError(
+                f"'{value}' is odd; the nearest even numbers are {value - 1} and {value + 1}"
+            )
         return value
 
     def __str__(self) -> str:
@@ -94,11 +83,12 @@ class Phase(Frozen):
     def _long_enough(self) -> Self:
         if self.duration is None:
             if not self.steps:
-                raise ValueError(f"phase '{self.name}' needs steps or a duration")
+                raise MisplacedValue(("steps",), f"phase '{self.name}' needs steps or a duration")
         elif self.fixed_seconds > self.duration + 1e-9:
-            raise ValueError(
+            raise MisplacedValue(
+                ("duration",),
                 f"phase '{self.name}' lasts {format_duration(self.duration)}, "
-                f"but its steps wait for {format_duration(self.fixed_seconds)}"
+                f"but its steps wait for {format_duration(self.fixed_seconds)}",
             )
         return self
 
@@ -146,49 +136,32 @@ class Scenario(Frozen):
     @field_validator("clips")
     @classmethod
     def _clip_names(cls, clips: tuple[str, ...]) -> tuple[str, ...]:
-        for clip in clips:
+        for index, clip in enumerate(clips):
             if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", clip) is None:
-                raise ValueError(
-                    f"'{clip}' is not a clip's name; names have letters, digits, '-' and '_'"
+                raise MisplacedValue(
+                    (index,),
+                    f"'{clip}' is not a clip's name; names have letters, digits, '-' and '_'",
                 )
-        twice = sorted({clip for clip in clips if clips.count(clip) > 1})
-        if twice:
-            raise ValueError(f"'{twice[0]}' stands twice")
+            if clip in clips[:index]:
+                raise MisplacedValue((index,), f"'{clip}' stands twice")
         return clips
 
     @model_validator(mode="after")
     def _phases_have_their_own_names(self) -> Self:
         lines: dict[str, int] = {}
-        for phase in self.phases:
+        for index, phase in enumerate(self.phases):
             if phase.name in lines:
-                raise ValueError(
-                    f"phase '{phase.name}' in line {phase.line} has the name of the one "
-                    f"in line {lines[phase.name]}; metrics are kept by name"
+                raise MisplacedValue(
+                    ("phases", index, "phase"),
+                    f"phase '{phase.name}' has the name of the one in line "
+                    f"{lines[phase.name]}; metrics are kept by name",
                 )
             lines[phase.name] = phase.line
         return self
 
     def pages(self) -> tuple[str, ...]:
         """Every address the scenario opens, the first one first."""
-        opened = [step.url for phase in self.phases for step in phase.steps
-                  if isinstance(step, Open)]
+        opened = [
+            step.url for phase in self.phases for step in phase.steps if isinstance(step, Open)
+        ]
         return (self.open, *opened)
-
-
-def is_url(address: str) -> bool:
-    """False for a path on the scenario's site."""
-    return bool(urlsplit(address).scheme)
-
-
-def check_address(address: str) -> str:
-    """`address` when it may be opened. Raises ValueError otherwise."""
-    try:
-        scheme = urlsplit(address).scheme
-    except ValueError as error:
-        raise ValueError(f"'{address}' is not an address: {error}") from None
-    if scheme and scheme not in OPEN_SCHEMES:
-        raise ValueError(
-            f"'{address}' has the scheme '{scheme}:'; open takes a path on the site, "
-            "or an http://, https:// or file:// URL"
-        )
-    return address

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from typing_extensions import Self
 
+from .address import check_address
 from .durations import PositiveSeconds, Seconds, format_duration
 from .fields import Frozen, Name, Text, whole
 from .keys import check_key
@@ -44,6 +45,11 @@ class Open(BaseStep):
     primary: ClassVar[str] = "url"
     kind: Literal["open"] = "open"
     url: Text
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        return check_address(url)
 
 
 class Click(BaseStep):

@@ -3,7 +3,7 @@
 #ifndef UIS_CLASSIFIER_H
 #define UIS_CLASSIFIER_H
 
-#include "dirty_map.h"
+#include "uisplice/dirty_map.h"
 #include "splicer.h"
 
 typedef struct uis_classification {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "dirty_map.h"
+#include "uisplice/dirty_map.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #ifndef UIS_PIXELS_H
 #define UIS_PIXELS_H
 
-#include "dirty_map.h"
+#include "uisplice/dirty_map.h"
 #include "encoder.h"
 
 /* Planes of width x height, both multiples of 16. 0 or -1 (no memory). */

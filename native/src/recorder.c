@@ -234,6 +234,7 @@ static int process(uis_recorder *r, arrivals *a, bool first, record *item, char 
     t->dirty = c.dirty;
     t->region_count = c.video_count;
     t->present_ns = slot->present_ns;
+    t->sequence = slot->sequence;
     if (c.tick_class == UIS_UNCHANGED) {
         t->identical = 1;
         hold(r, slot);

@@ -156,7 +156,9 @@ def test_refused_with_a_sentence(text: str, quantity: Quantity, message: str) ->
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("text", ["", "about 5", "== 5", "5..", "..5", "5 ± ", "=> 5", "1 2", "nan"])
+@pytest.mark.parametrize(
+    "text", ["", "about 5", "== 5", "5..", "..5", "5 ± ", "=> 5", "1 2", "nan"]
+)
 def test_refused_lists_the_forms(text: str) -> None:
     with pytest.raises(LimitError, match="is not a limit; write a number, a comparison"):
         Limit.parse(text, COUNT)

@@ -73,8 +73,6 @@ typedef unsigned long VisualID;
     X(AllocateMemory)             \
     X(FreeMemory)                 \
     X(BindImageMemory)            \
-    X(BindImageMemory2)           \
-    X(BindImageMemory2KHR)        \
     X(CreateBuffer)               \
     X(DestroyBuffer)              \
     X(GetBufferMemoryRequirements) \

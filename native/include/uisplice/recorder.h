@@ -46,6 +46,7 @@ typedef struct uis_tick {
     uint64_t index;       /* tick number, from 0 */
     uint64_t tick_ns;     /* end of the tick's interval, on the recording's clock */
     uint64_t present_ns;  /* present time of the frame taken; 0 if none was */
+    uint64_t sequence;    /* the layer's ordinal of that frame; 0 if none */
     uint32_t tick_class;  /* UIS_UNCHANGED, ... */
     uint32_t picture;     /* UIS_PICTURE_* */
     uint32_t presents;    /* frames taken from the ring for this tick */

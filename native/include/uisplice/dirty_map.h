@@ -11,6 +11,8 @@
 
 #include "uisplice/frame_ring.h"
 
+#pragma GCC visibility push(default)
+/* cffi: begin */
 typedef struct uis_bgra {
     const uint8_t *pixels;
     size_t stride;
@@ -34,4 +36,6 @@ uint32_t uis_dirty_outside(const uis_bgra *now, const uis_bgra *before, const ui
 uis_rect uis_rect_intersect(uis_rect a, uis_rect b); /* w = h = 0 when disjoint */
 uis_rect uis_rect_union(uis_rect a, uis_rect b);     /* bounding box; empty ones are ignored */
 bool uis_rect_empty(uis_rect r);
+/* cffi: end */
+#pragma GCC visibility pop
 #endif

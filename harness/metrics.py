@@ -1,0 +1,231 @@
+"""What a recording measured: classes, accounts, bytes, quality, times."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .recorder import Picture, Recording, Tick, TickClass
+
+FORMAT = 1
+"""Version of metrics.json; rises when a field changes its meaning."""
+
+_TIMED = ("diff", "convert", "encode", "splice", "digest", "latency")
+
+
+@dataclass(frozen=True)
+class PhaseSpan:
+    """A phase of the scenario: seconds from the recording's start. `duration`
+    is what the scenario asked for, None if it lasted as long as its steps."""
+
+    name: str
+    start: float
+    end: float
+    duration: float | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment that a step named."""
+
+    name: str
+    time: float
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The five accounts of presents. They add up, or something is lost uncounted."""
+
+    presented: int
+    encoded: int
+    identical: int
+    coalesced: int
+    dropped: int
+
+    @property
+    def add_up(self) -> bool:
+        return self.presented == self.encoded + self.identical + self.coalesced + self.dropped
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Milliseconds."""
+
+    median: float
+    p95: float
+    max: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread | None:
+        ordered = sorted(values)
+        if not ordered:
+            return None
+        p95 = ordered[min(len(ordered) - 1, math.ceil(0.95 * len(ordered)) - 1)]
+        return cls(round(statistics.median(ordered), 3), round(p95, 3), round(ordered[-1], 3))
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Measured over some ticks: a whole recording or one phase of it.
+
+    counts and shares are keyed by class in lower case; shares are percent of
+    the ticks. bytes are of access units; bitrate is bit/s over the ticks'
+    time. psnr_y is dB over the luma of all pictures, None without a picture.
+    """
+
+    ticks: int
+    duration: float
+    counts: dict[str, int]
+    shares: dict[str, float]
+    bytes: int
+    bitrate: float
+    pictures: dict[str, int]
+    keyframes: int
+    region_idrs: int
+    dropped: int
+    psnr_y: float | None
+
+    @classmethod
+    def of(cls, ticks: Sequence[Tick], fps: int, pixels: int) -> Measures:
+        counts = {kind.name.lower(): 0 for kind in TickClass}
+        pictures = {kind.name.lower(): 0 for kind in Picture}
+        for tick in ticks:
+            counts[tick.tick_class.name.lower()] += 1
+            pictures[tick.picture.name.lower()] += 1
+        total = len(ticks)
+        size = sum(tick.bytes for tick in ticks)
+        coded = [tick for tick in ticks if tick.picture is not Picture.NONE]
+        return cls(
+            ticks=total,
+            duration=total / fps,
+            counts=counts,
+            shares={k: round(100 * n / total, 2) if total else 0.0 for k, n in counts.items()},
+            bytes=size,
+            bitrate=round(size * 8 * fps / total, 1) if total else 0.0,
+            pictures=pictures,
+            keyframes=sum(tick.keyframe for tick in ticks),
+            region_idrs=sum(tick.region_idr for tick in ticks),
+            dropped=sum(tick.dropped for tick in ticks),
+            psnr_y=_psnr(sum(tick.sse_y for tick in coded), len(coded) * pixels),
+        )
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase and what was measured in it. Ticks `first_tick` up to, not
+    including, `end_tick`."""
+
+    name: str
+    start: float
+    end: float
+    first_tick: int
+    end_tick: int
+    overran: float
+    measures: Measures
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """All that `metrics.json` holds, without the checks and expectations."""
+
+    scenario: str
+    fps: int
+    width: int
+    height: int
+    total: Measures
+    frames: Frames
+    phases: tuple[Phase, ...]
+    marks: tuple[Mark, ...]
+    times: dict[str, Spread]
+    environment: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for json.dump."""
+        data = dataclasses.asdict(self)
+        data["format"] = FORMAT
+        data["frames"]["add_up"] = self.frames.add_up
+        return data
+
+
+def _psnr(squared_error: float, samples: int) -> float | None:
+    """dB; None if there is nothing to measure, 99.0 for no error at all."""
+    if samples == 0:
+        return None
+    if squared_error == 0:
+        return 99.0
+    return round(10 * math.log10(255**2 * samples / squared_error), 3)
+
+
+def count_frames(recording: Recording) -> Frames:
+    """Adds up the accounts. `presented` comes from the layer's own numbering of
+    presents, the others from what the recorder did with them."""
+    ticks = recording.ticks
+    numbers = [tick.sequence for tick in ticks if tick.sequence]
+    presented = numbers[-1] - numbers[0] + 1 if numbers else 0
+    return Frames(
+        presented=presented + recording.unseen_drops,
+        encoded=sum(tick.picture is not Picture.NONE for tick in ticks),
+        identical=sum(tick.identical for tick in ticks),
+        coalesced=sum(tick.coalesced for tick in ticks),
+        dropped=sum(tick.dropped for tick in ticks) + recording.unseen_drops,
+    )
+
+
+def measure(
+    recording: Recording,
+    scenario: str,
+    spans: Sequence[PhaseSpan],
+    marks: Sequence[Mark] = (),
+    environment: dict[str, str] | None = None,
+) -> Metrics:
+    """Computes all metrics of a recording. A tick belongs to the phase whose
+    span holds its time; ticks behind the last span belong to the last phase."""
+    settings = recording.settings
+    pixels = settings.width * settings.height
+    phases = []
+    first = 0
+    for number, span in enumerate(spans):
+        last_span = number == len(spans) - 1
+        end = len(recording.ticks) if last_span else min(
+            # A tick at a phase's very end belongs to the next one.
+            math.ceil(span.end * settings.fps - 1e-6), len(recording.ticks)
+        )
+        overran = span.end - span.start - span.duration if span.duration is not None else 0.0
+        phases.append(
+            Phase(
+                name=span.name,
+                start=round(span.start, 3),
+                end=round(span.end, 3),
+                first_tick=first,
+                end_tick=max(first, end),
+                overran=round(max(0.0, overran), 3),
+                measures=Measures.of(recording.ticks[first:end], settings.fps, pixels),
+            )
+        )
+        first = max(first, end)
+    times = {}
+    for name in _TIMED:
+        field = f"{name}_ms"
+        for kind in (Picture.FULL, Picture.SPLICED):
+            spread = Spread.of(
+                getattr(tick, field) for tick in recording.ticks if tick.picture is kind
+            )
+            if spread:
+                times[f"{name}_{kind.name.lower()}"] = spread
+    return Metrics(
+        scenario=scenario,
+        fps=settings.fps,
+        width=settings.width,
+        height=settings.height,
+        total=Measures.of(recording.ticks, settings.fps, pixels),
+        frames=count_frames(recording),
+        phases=tuple(phases),
+        marks=tuple(marks),
+        times=times,
+        environment=environment or {},
+    )

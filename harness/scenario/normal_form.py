@@ -1,0 +1,160 @@
+"""The tree of a scenario with every short form written out.
+
+`wait: 5s` at the top becomes a phase with one step; `steps` becomes a phase;
+`click: "text=Play"` becomes `{kind: click, selector: "text=Play"}`. Places are
+kept, so the model's errors still point into the file. What cannot be written out
+is reported here and left out, so that the rest is checked too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .located import Entry, Mapping, Mark, Node, Problem, Scalar, Sequence
+from .nearest import unknown
+from .step import STEP_TYPES
+
+_INTERNAL = ("kind", "line", "path")
+_BODIES = ("phases", "steps", "wait")
+
+
+def normal_form(root: Node, path: Path) -> tuple[Mapping, list[Problem]]:
+    """The scenario written out, and what is wrong with its form. Never raises."""
+    writer = _Writer()
+    if not isinstance(root, Mapping):
+        writer.report(root.mark, "a scenario is a mapping of keys, such as 'open: index.html'")
+        return Mapping({}, root.mark), writer.problems
+    return writer.scenario(root, path), writer.problems
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def report(self, mark: Mark, text: str) -> None:
+        self.problems.append(Problem(mark, text))
+
+    def scenario(self, root: Mapping, path: Path) -> Mapping:
+        entries = self._own(root, ("path", "line", "kind"))
+        title = _text(entries, "scenario", Scalar(path.stem, root.mark))
+        bodies = [name for name in _BODIES if name in entries]
+        left_out = root.left_out
+        for name in bodies[1:]:
+            self.report(
+                entries[name].key_mark, f"'{name}' beside '{bodies[0]}'; a scenario has one of them"
+            )
+        if not bodies:
+            if not left_out.intersection(_BODIES):
+                self.report(
+                    root.mark,
+                    "a scenario needs 'phases', or 'steps', or 'wait' (such as 'wait: 5s')",
+                )
+            left_out |= {"phases"}
+        elif bodies[0] == "phases":
+            phases = entries["phases"]
+            entries["phases"] = Entry(phases.key_mark, self._phases(phases.value))
+        else:
+            entries["phases"] = self._one_phase(bodies[0], entries[bodies[0]], title)
+        for name in ("steps", "wait"):
+            entries.pop(name, None)
+        entries["path"] = Entry(root.mark, Scalar(str(path), root.mark))
+        entries["scenario"] = entries.get("scenario") or Entry(root.mark, title)
+        return Mapping(entries, root.mark, left_out)
+
+    def _one_phase(self, name: str, entry: Entry, title: Scalar) -> Entry:
+        mark = entry.key_mark
+        if name == "wait":
+            alone = Mapping({"wait": entry}, mark)
+            steps: Node = Sequence(tuple(self._step(alone)), mark)
+        else:
+            steps = self._steps(entry.value)
+        phase = {
+            "phase": Entry(mark, title),
+            "line": _number(mark.line, mark),
+            "steps": Entry(mark, steps),
+        }
+        return Entry(
+            mark, Sequence((_without_refused_steps(Mapping(phase, mark), entry.value),), mark)
+        )
+
+    def _phases(self, node: Node) -> Node:
+        if not isinstance(node, Sequence):
+            return node
+        return Sequence(tuple(self._phase(item) for item in node.items), node.mark)
+
+    def _phase(self, node: Node) -> Node:
+        if not isinstance(node, Mapping):
+            return node
+        entries = self._own(node, _INTERNAL)
+        if "steps" in entries:
+            steps = entries["steps"]
+            entries["steps"] = Entry(steps.key_mark, self._steps(steps.value))
+        entries["line"] = _number(node.mark.line, node.mark)
+        phase = Mapping(entries, node.mark, node.left_out)
+        return _without_refused_steps(phase, node.get("steps"))
+
+    def _steps(self, node: Node) -> Node:
+        if not isinstance(node, Sequence):
+            return node
+        items = [step for item in node.items for step in self._step(item)]
+        return Sequence(tuple(items), node.mark)
+
+    def _step(self, node: Node) -> list[Node]:
+        """The step, or nothing when its form is wrong."""
+        if isinstance(node, Scalar) and node.text in STEP_TYPES:
+            self.report(node.mark, f"step '{node.text}' has no value; write '{node.text}: ...'")
+            return []
+        if not isinstance(node, Mapping):
+            shown = f"'{node.text}'" if isinstance(node, Scalar) else "a list"
+            self.report(node.mark, f"{shown} is not a step; write one as 'click: \"text=Play\"'")
+            return []
+        steps: list[Node] = []
+        for name, entry in node.entries.items():
+            if name not in STEP_TYPES:
+                self.report(entry.key_mark, unknown("step", name, STEP_TYPES))
+            elif steps:
+                self.report(
+                    entry.key_mark, f"'{name}' in the same step; each step starts with its own '-'"
+                )
+            else:
+                steps.append(self._written_out(name, entry))
+        if not node.entries and not node.left_out:
+            self.report(node.mark, "a step without a key")
+        return steps
+
+    def _written_out(self, name: str, entry: Entry) -> Mapping:
+        left_out: frozenset[str] = frozenset()
+        if isinstance(entry.value, Mapping):
+            fields = self._own(entry.value, _INTERNAL)
+            left_out = entry.value.left_out
+        else:
+            fields = {STEP_TYPES[name].primary: entry}
+        mark = entry.key_mark
+        fields["kind"] = Entry(mark, Scalar(name, mark))
+        fields["line"] = _number(mark.line, mark)
+        return Mapping(fields, mark, left_out)
+
+    def _own(self, node: Mapping, internal: tuple[str, ...]) -> dict[str, Entry]:
+        """A copy of the entries, without names that only the written-out form uses."""
+        for name in internal:
+            if name in node.entries:
+                self.report(node.entries[name].key_mark, f"unknown key '{name}'")
+        return {name: entry for name, entry in node.entries.items() if name not in internal}
+
+
+def _without_refused_steps(phase: Mapping, written: Node | None) -> Mapping:
+    """Marks `steps` as left out when steps were written and none could be kept."""
+    steps = phase.get("steps")
+    if not isinstance(steps, Sequence) or steps.items or not isinstance(written, Sequence):
+        return phase
+    left_out = phase.left_out | {"steps"} if written.items else phase.left_out
+    return Mapping(phase.entries, phase.mark, left_out)
+
+
+def _text(entries: dict[str, Entry], name: str, default: Scalar) -> Scalar:
+    entry = entries.get(name)
+    return entry.value if entry and isinstance(entry.value, Scalar) else default
+
+
+def _number(value: int, mark: Mark) -> Entry:
+    return Entry(mark, Scalar(str(value), mark))

@@ -1,0 +1,61 @@
+// What comes after a film: it shrinks into a corner, and the next title counts down.
+
+import { picture } from "./artwork.js";
+import { el } from "./element.js";
+import { icon } from "./icons.js";
+import { settings } from "./settings.js";
+
+export class PostPlay {
+  #player;
+  #video;
+  #timer = 0;
+  #left = settings.countdown;
+
+  constructor(player, video, next, actions) {
+    this.#player = player;
+    this.#video = video;
+    const count = el("span", { class: "countdown" }, String(this.#left));
+    const art = el("div", { class: "postplay-art" });
+    this.element = el("section", { class: "postplay", "aria-label": "Up next" },
+      art,
+      el("div", { class: "postplay-shade" }),
+      el("div", { class: "postplay-card" },
+        el("p", { class: "postplay-kicker" }, "Next in ", count),
+        el("h2", {}, next.name),
+        el("p", { class: "facts" },
+          el("strong", { class: "match" }, `${next.match}% match`), el("span", {}, next.year),
+          el("span", { class: "rating" }, next.rating), el("span", {}, next.length)),
+        el("p", { class: "postplay-synopsis" }, next.synopsis),
+        el("div", { class: "postplay-buttons" },
+          el("button", { class: "solid-button", "aria-label": "Play next", onclick: actions.next }, icon("play"), "Play next"),
+          el("button", { class: "soft-button", "aria-label": "Watch credits", onclick: actions.credits }, "Watch credits"),
+          el("button", { class: "soft-button", "aria-label": "Back to home", onclick: actions.back }, "Back to home"))),
+    );
+    player.prepend(this.element);
+    // The film's loop is the browser's: credits that end before the countdown do not go black.
+    video.loop = true;
+    picture(next, window.innerWidth, window.innerHeight, { lettered: false }).then((image) => {
+      art.append(image);
+      player.classList.add("with-postplay");
+    });
+    this.#timer = setInterval(() => {
+      this.#left -= 1;
+      count.textContent = String(Math.max(0, this.#left));
+      if (this.#left <= 0) {
+        this.#stop();
+        actions.next();
+      }
+    }, 1000);
+  }
+
+  #stop() {
+    clearInterval(this.#timer);
+  }
+
+  close() {
+    this.#stop();
+    this.#video.loop = false;
+    this.#player.classList.remove("with-postplay");
+    this.element.remove();
+  }
+}

@@ -1,0 +1,82 @@
+// Rows of titles that are paged sideways, and the cards that stand in them.
+
+import { picture } from "./artwork.js";
+import { el } from "./element.js";
+import { icon } from "./icons.js";
+import { settings } from "./settings.js";
+
+const MARGIN = 60;
+const GAP = 8;
+
+// How many cards a page shows, and a card's size in whole pixels.
+export function cardSize() {
+  const perPage = window.innerWidth >= 1600 ? 6 : window.innerWidth >= 1000 ? 5 : 4;
+  const width = Math.floor((window.innerWidth - 2 * MARGIN + GAP) / perPage) - GAP;
+  return { perPage, width, height: Math.round((width * 9) / 16) };
+}
+
+const shown = new WeakMap();
+
+// The title that a card shows.
+export const titleOf = (card) => shown.get(card);
+
+// A card: a button with the title's picture. A click opens the title's details.
+export async function buildCard(title, actions, { progress = false, rank = 0 } = {}) {
+  const { width, height } = cardSize();
+  const card = el("button", {
+    class: rank ? "card ranked" : "card", "aria-label": title.name,
+    style: `width: ${width}px; height: ${height}px`, onclick: () => actions.detail(title),
+  },
+    rank > 0 && el("span", { class: "rank", "aria-hidden": "true" }, String(rank)),
+    await picture(title, width, height),
+    progress && el("span", { class: "watched" }, el("span", { style: `width: ${Math.round(title.watched * 100)}%` })),
+  );
+  shown.set(card, title);
+  return card;
+}
+
+export function buildRows(list, actions) {
+  return Promise.all(list.map((row) => buildRow(row, actions)));
+}
+
+async function buildRow({ name, titles, progress = false, ranked = false }, actions) {
+  const { perPage, width } = cardSize();
+  const pages = Math.ceil(titles.length / perPage);
+  const cards = await Promise.all(
+    titles.map((title, index) => buildCard(title, actions, { progress, rank: ranked ? index + 1 : 0 })),
+  );
+  const track = el("div", { class: "track", style: `--slide: ${settings.pageSlide}ms` }, cards);
+  const marks = Array.from({ length: pages }, () => el("span", { class: "page-mark" }));
+  const previous = el("button", { class: "pager pager-left", "aria-label": `Previous page of ${name}`, onclick: () => turn(page - 1) }, icon("left", 30));
+  const next = el("button", { class: "pager pager-right", "aria-label": `Next page of ${name}`, onclick: () => turn(page + 1) }, icon("right", 30));
+  let page = 0;
+
+  // Shows a page; past the last comes the first.
+  function turn(wanted) {
+    page = (wanted + pages) % pages;
+    // The last page stands flush right, so it never shows a gap.
+    const first = Math.min(page * perPage, Math.max(0, titles.length - perPage));
+    track.style.transform = `translateX(${-first * (width + GAP)}px)`;
+    cards.forEach((card, index) => {
+      card.tabIndex = index >= first && index < first + perPage ? 0 : -1;
+    });
+    marks.forEach((mark, index) => mark.classList.toggle("current", index === page));
+    previous.hidden = page === 0;
+    next.hidden = pages === 1;
+  }
+
+  function walk(event) {
+    const at = cards.indexOf(document.activeElement);
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (at < 0 || !step || !cards[at + step]) return;
+    event.preventDefault();
+    if (cards[at + step].tabIndex < 0) turn(page + step);
+    cards[at + step].focus({ preventScroll: true });
+  }
+
+  turn(0);
+  return el("section", { class: "row", "aria-label": name, onkeydown: walk },
+    el("div", { class: "row-head" }, el("h2", {}, name), el("div", { class: "page-marks", "aria-hidden": "true" }, marks)),
+    el("div", { class: "row-window" }, previous, track, next),
+  );
+}

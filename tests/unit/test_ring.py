@@ -1,0 +1,135 @@
+"""The frame ring: lossless while read, never blocking the writer, checked on attach."""
+
+from __future__ import annotations
+
+import stat
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.feeder import Feeder
+
+from harness.errors import EnvironmentProblem
+from harness.native import native
+from harness.ring import FrameRing, Region
+
+
+def frame(value: int, width: int = 64, height: int = 48) -> np.ndarray:
+    return np.full((height, width, 4), value, np.uint8)
+
+
+def take(ring: FrameRing, before_ns: int = 0):
+    return native().lib.uis_ring_take(ring.pointer, before_ns)
+
+
+def shared(ring: FrameRing) -> Path:
+    return Path("/dev/shm") / ring.name.lstrip("/")
+
+
+def attach_error(name: str) -> str:
+    library = native()
+    out = library.ffi.new("uis_ring **")
+    error = library.ffi.new("char[]", 512)
+    rc = library.lib.uis_ring_attach(name.encode(), out, error, 512)
+    if rc == 0:
+        library.lib.uis_ring_close(out[0])
+        return ""
+    return library.text(error)
+
+
+def test_frames_come_out_in_order_with_pixels_and_damage():
+    with FrameRing(64, 48, slots=4) as ring:
+        feeder = Feeder(ring)
+        feeder.present(frame(1), [(0, 0, 64, 48)])
+        feeder.present(frame(2), [(16, 8, 4, 4), (1, 2, 3, 4)])
+        first, second = take(ring), take(ring)
+        assert (first.sequence, second.sequence) == (1, 2)
+        assert second.damage_count == 2
+        assert (second.damage[1].x, second.damage[1].h) == (1, 4)
+        lib, ffi = native().lib, native().ffi
+        pixels = bytes(ffi.buffer(lib.uis_ring_slot_pixels(second), 64 * 48 * 4))
+        assert pixels == frame(2).tobytes()
+        assert take(ring) == ffi.NULL
+
+
+def test_a_full_ring_supersedes_the_oldest_and_counts_it():
+    with FrameRing(64, 48, slots=3) as ring:
+        feeder = Feeder(ring)
+        for value in range(5):
+            feeder.present(frame(value))
+        assert ring.counters().superseded == 2
+        assert [take(ring).sequence for _ in range(3)] == [3, 4, 5]
+
+
+def test_the_writer_never_touches_what_is_being_read():
+    with FrameRing(64, 48, slots=2) as ring:
+        feeder = Feeder(ring)
+        feeder.present(frame(7))
+        feeder.present(frame(8))
+        held = take(ring), take(ring)
+        assert native().lib.uis_ring_begin_write(ring.pointer) == native().ffi.NULL
+        native().lib.uis_ring_release(held[0])
+        feeder.present(frame(9))
+        lib, ffi = native().lib, native().ffi
+        assert bytes(ffi.buffer(lib.uis_ring_slot_pixels(held[1]), 4)) == b"\x08" * 4
+
+
+def test_only_frames_before_a_time_are_taken():
+    with FrameRing(64, 48, slots=4) as ring:
+        feeder = Feeder(ring)
+        feeder.present(frame(1))
+        now = native().lib.uis_now_ns()
+        feeder.present(frame(2))
+        assert take(ring, now).sequence == 1
+        assert take(ring, now) == native().ffi.NULL
+
+
+def test_regions_go_through():
+    with FrameRing(64, 48) as ring:
+        ring.set_regions([Region(5, 1, 2, 30, 40, True, 99)])
+        out = native().ffi.new("uis_video_region[8]")
+        assert native().lib.uis_ring_get_regions(ring.pointer, out) == 1
+        assert (out[0].id, out[0].rect.w, out[0].playing, out[0].changed_ns) == (5, 30, 1, 99)
+
+
+def test_shared_memory_is_private_and_gone_after_close():
+    ring = FrameRing(64, 48)
+    path = shared(ring)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    ring.close()
+    assert not path.exists()
+    ring.close()  # twice is fine
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "words"),
+    [
+        (0, 0x12345678, "wrong magic"),
+        (4, 99, "protocol version 99"),
+        (16, 1, "sizes that do not fit"),
+        (20, 1000, "sizes that do not fit"),
+    ],
+)
+def test_attach_refuses_a_ring_that_does_not_fit(offset: int, value: int, words: str):
+    with FrameRing(64, 48) as ring:
+        assert attach_error(ring.name) == ""
+        with shared(ring).open("r+b") as file:
+            file.seek(offset)
+            file.write(struct.pack("<I", value))
+        assert words in attach_error(ring.name)
+
+
+def test_attach_names_what_is_missing_or_too_small(tmp_path: Path):
+    assert "cannot open frame ring /uisplice-none" in attach_error("/uisplice-none")
+    short = Path("/dev/shm/uisplice-test-short")
+    try:
+        short.write_bytes(b"UISR")
+        assert "too small" in attach_error("/uisplice-test-short")
+    finally:
+        short.unlink()
+
+
+def test_a_ring_that_does_not_fit_in_memory_is_a_clear_error():
+    with pytest.raises(EnvironmentProblem, match=r"cannot reserve .* MiB of shared memory"):
+        FrameRing(16384, 16384, slots=64)
