@@ -208,6 +208,7 @@ def measure(
             )
         )
         first = max(first, end)
+    frames = count_frames(recording)
     times = {}
     for name in _TIMED:
         field = f"{name}_ms"
@@ -222,8 +223,11 @@ def measure(
         fps=settings.fps,
         width=settings.width,
         height=settings.height,
-        total=Measures.of(recording.ticks, settings.fps, pixels),
-        frames=count_frames(recording),
+        # Drops behind the last frame read belong to no phase, but to the whole.
+        total=dataclasses.replace(
+            Measures.of(recording.ticks, settings.fps, pixels), dropped=frames.dropped
+        ),
+        frames=frames,
         phases=tuple(phases),
         marks=tuple(marks),
         times=times,

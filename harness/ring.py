@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -67,6 +68,7 @@ class FrameRing:
     def __init__(self, width: int, height: int, slots: int = 12) -> None:
         self._native = native()
         ffi = self._native.ffi
+        _remove_stale()
         # pid first: a stale object can be told from a live one by eye and by `doctor`.
         self.name = f"/uisplice-{os.getpid()}-{next(self._ordinals)}-{secrets.token_hex(4)}"
         out = ffi.new("uis_ring **")
@@ -128,3 +130,11 @@ class FrameRing:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _remove_stale() -> None:
+    """Removes rings of processes that were killed before they could."""
+    for path in Path("/dev/shm").glob("uisplice-*-*-*"):
+        owner = path.name.split("-")[1]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            path.unlink(missing_ok=True)

@@ -35,7 +35,8 @@ function lines(text) {
   return result;
 }
 
-function letter(ctx, title, palette, chance) {
+// `left` and `span` say which part of the stage is seen.
+function letter(ctx, title, palette, chance, left, span) {
   const style = LETTERINGS[title.lettering];
   const text = lines(style.capitals ? title.name.toUpperCase() : title.name);
   let size = style.size;
@@ -44,7 +45,7 @@ function letter(ctx, title, palette, chance) {
     ctx.letterSpacing = `${style.spacing * size}px`;
   };
   const widest = () => Math.max(...text.map((line) => ctx.measureText(line).width));
-  for (apply(); widest() > WIDTH - 44 && size > 9; apply()) size -= 1;
+  for (apply(); widest() > span - 44 && size > 9; apply()) size -= 1;
 
   const centred = chance.next() < 0.45;
   ctx.textAlign = centred ? "center" : "left";
@@ -56,7 +57,7 @@ function letter(ctx, title, palette, chance) {
   ctx.fillStyle = chance.next() < 0.55 ? "#ffffff" : palette.light;
   ctx.shadowColor = fade(palette.dark, 0.9);
   ctx.shadowBlur = 8;
-  const x = centred ? WIDTH / 2 + (style.spacing * size) / 2 : 20;
+  const x = left + (centred ? span / 2 + (style.spacing * size) / 2 : 20);
   text.forEach((line, index) => {
     ctx.fillText(line, x, HEIGHT - 18 - (text.length - 1 - index) * size * style.line);
   });
@@ -82,7 +83,7 @@ export function paint(title, width, height, { lettered = true } = {}) {
   dim.addColorStop(1, fade(palette.dark, 0.55));
   ctx.fillStyle = dim;
   ctx.fillRect(0, 0, WIDTH, HEIGHT);
-  if (lettered) letter(ctx, title, palette, chance);
+  if (lettered) letter(ctx, title, palette, chance, (WIDTH - width / scale) / 2, width / scale);
   return canvas;
 }
 

@@ -45,7 +45,7 @@ class Player {
       onpointerdown: (event) => this.#drag(event),
       onpointermove: (event) => event.buttons === 1 && this.#drag(event),
     }, el("span", { class: "seek-line" }, this.#parts.played));
-    this.element = el("section", { class: "player buffering", "aria-label": `Player: ${title.name}`, onmousemove: () => this.#showControls() },
+    this.element = el("section", { class: "player buffering unstarted", "aria-label": `Player: ${title.name}`, onmousemove: () => this.#showControls() },
       this.#video,
       el("div", { class: "spinner", role: "status", "aria-label": "Loading" }),
       this.#parts.flash,
@@ -53,9 +53,16 @@ class Player {
     );
     const video = this.#video;
     video.addEventListener("click", () => (this.#postplay ? this.#leavePostPlay() : this.#toggle()));
-    video.addEventListener("timeupdate", () => this.#tick());
+    video.addEventListener("timeupdate", () => {
+      if (!video.seeking) this.#flowing();
+      this.#tick();
+    });
     video.addEventListener("seeked", () => this.#tick());
-    video.addEventListener("loadedmetadata", () => this.#tick());
+    video.addEventListener("loadedmetadata", () => {
+      // The corner that the post-play shrinks it into has the film's own shape.
+      video.style.setProperty("--shape", video.videoHeight / video.videoWidth);
+      this.#tick();
+    });
     video.addEventListener("waiting", () => this.#stalled());
     for (const event of ["playing", "pause", "seeked"]) video.addEventListener(event, () => this.#flowing());
     video.addEventListener("play", () => this.#showState());
@@ -108,12 +115,16 @@ class Player {
   // A short stall, as after each seek, needs no spinner.
   #stalled() {
     clearTimeout(this.#stallTimer);
-    this.#stallTimer = setTimeout(() => this.element.classList.add("buffering"), 600);
+    this.#stallTimer = setTimeout(() => {
+      if (!this.#postplay) this.element.classList.add("buffering");
+    }, 600);
   }
 
   #flowing() {
     clearTimeout(this.#stallTimer);
-    if (this.#ready) this.element.classList.remove("buffering");
+    if (!this.#ready) return;
+    this.element.classList.remove("buffering");
+    if (!this.#video.paused) this.element.classList.remove("unstarted");
   }
 
   #toggle() {

@@ -7,6 +7,7 @@ import { settings } from "./settings.js";
 
 const MARGIN = 60;
 const GAP = 8;
+const RANK = 76; // what the large number takes of a ranked card's width
 
 // How many cards a page shows, and a card's size in whole pixels.
 export function cardSize() {
@@ -23,12 +24,13 @@ export const titleOf = (card) => shown.get(card);
 // A card: a button with the title's picture. A click opens the title's details.
 export async function buildCard(title, actions, { progress = false, rank = 0 } = {}) {
   const { width, height } = cardSize();
+  const beside = rank ? RANK : 0;
   const card = el("button", {
     class: rank ? "card ranked" : "card", "aria-label": title.name,
     style: `width: ${width}px; height: ${height}px`, onclick: () => actions.detail(title),
   },
     rank > 0 && el("span", { class: "rank", "aria-hidden": "true" }, String(rank)),
-    await picture(title, width, height),
+    await picture(title, width - beside, height),
     progress && el("span", { class: "watched" }, el("span", { style: `width: ${Math.round(title.watched * 100)}%` })),
   );
   shown.set(card, title);

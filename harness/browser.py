@@ -1,0 +1,555 @@
+"""Chrome for a recording: found, started as the layer needs it, watched, and always ended.
+
+Playwright drives it over a pipe, so no debugging port is opened. The profile is
+temporary. What Chrome, its GPU process and the layer write to stderr is kept in a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shlex
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal
+
+from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
+from typing_extensions import Self
+
+from harness.errors import BrowserError
+
+BROWSER_VARIABLE = "UISPLICE_BROWSER"
+BROWSER_NAMES = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser")
+LAYER_NAME = "VK_LAYER_UISPLICE_capture"
+START_TIMEOUT = 45.0  # seconds; a cold start on a busy two-core machine takes 10
+CLOSE_TIMEOUT = 10.0
+VIEWPORT_TIMEOUT = 3.0
+SHM_NEEDED = 512 << 20  # bytes free in /dev/shm, below which Chrome is told to use files
+PROFILE_PREFIX = "uisplice-profile-"
+_LOCK = "in-use"
+
+INSTALL_REMEDY = (
+    "install Google Chrome or Chromium (Debian: apt install chromium), "
+    f"or name the program in ${BROWSER_VARIABLE}"
+)
+SNAP_REMEDY = (
+    "a snap sees neither the layer nor the profile; install Google Chrome's .deb, "
+    f"or name another program in ${BROWSER_VARIABLE}"
+)
+
+# Playwright's defaults that change what is presented, or that are decided here.
+DROPPED_DEFAULTS = (
+    "--disable-extensions",
+    "--enable-unsafe-swiftshader",
+    "--disable-dev-shm-usage",
+)
+
+# A second --enable-features or --disable-features replaces the first, so Playwright's
+# own entries stand here again beside ours.
+ENABLED_FEATURES = (
+    "Vulkan",
+    "VulkanFromANGLE",
+    "CDPScreenshotNewSurface",
+    "SkipListAccountsWithoutGaiaCookies",
+)
+DISABLED_FEATURES = (
+    # ours: bars and bubbles in the view, background traffic
+    "Translate",
+    "GlobalMediaControls",
+    "OptimizationGuideModelDownloading",
+    "CertificateTransparencyComponentUpdater",
+    "SegmentationPlatform",
+    # Playwright's
+    "AcceptCHFrame",
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+)
+
+
+def find_browser(explicit: str | None = None) -> Path:
+    """The browser's program: `explicit`, else $UISPLICE_BROWSER, else the usual names.
+
+    `explicit` and the variable may be a path or a name on $PATH. Raises BrowserError
+    where there is none, or where it is only a stub that starts a snap.
+    """
+    for wanted, source in (
+        (explicit, "named"),
+        (os.environ.get(BROWSER_VARIABLE), f"named in ${BROWSER_VARIABLE}"),
+    ):
+        if wanted:
+            found = shutil.which(wanted)
+            if found is None:
+                raise BrowserError(
+                    f"the browser '{wanted}', {source}, is no program", INSTALL_REMEDY
+                )
+            if _is_snap(Path(found)):
+                raise BrowserError(f"the browser '{wanted}' is a snap", SNAP_REMEDY)
+            return Path(found)
+    snap = None
+    for name in BROWSER_NAMES:
+        found = shutil.which(name)
+        if found is not None and not _is_snap(Path(found)):
+            return Path(found)
+        snap = snap or found
+    if snap is not None:
+        raise BrowserError(f"the only browser found, {snap}, is a snap", SNAP_REMEDY)
+    raise BrowserError(f"no browser found ({', '.join(BROWSER_NAMES)})", INSTALL_REMEDY)
+
+
+def _is_snap(program: Path) -> bool:
+    """Ubuntu's `chromium-browser` is a script that runs (or asks for) the snap."""
+    real = program.resolve()
+    if real.name == "snap" or "/snap/" in f"{program} {real}":
+        return True
+    try:
+        with real.open("rb") as file:
+            start = file.read(4096)
+    except OSError:
+        return False
+    return start.startswith(b"#!") and (b"/snap/bin/" in start or b"snap install" in start)
+
+
+@dataclass(frozen=True)
+class LayerEnvironment:
+    """What the capture layer in Chrome's GPU process is told.
+
+    `folder` holds its manifest, `ring` names the shared memory ("/..."), `log` is the
+    layer's own verbosity ("" leaves the layer's default).
+    """
+
+    folder: Path
+    ring: str
+    wsi: Literal["virtual", "passthrough"] = "virtual"
+    log: str = ""
+
+    def variables(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Environment variables; a layer path that is already set is kept, after ours."""
+
+        def first(value: str, name: str) -> str:
+            before = inherited.get(name)
+            return f"{value}{os.pathsep}{before}" if before else value
+
+        variables = {
+            "VK_ADD_LAYER_PATH": first(str(self.folder.absolute()), "VK_ADD_LAYER_PATH"),
+            "VK_INSTANCE_LAYERS": first(LAYER_NAME, "VK_INSTANCE_LAYERS"),
+            "UIS_RING": self.ring,
+            "UIS_WSI": self.wsi,
+        }
+        if self.log:
+            variables["UIS_LOG"] = self.log
+        return variables
+
+
+def launch_arguments(width: int, height: int) -> list[str]:
+    """Chrome's switches for a window whose page is `width` x `height` pixels.
+
+    Override it by giving BrowserSession another function with the same signature.
+    """
+    arguments = [
+        # What makes Chrome present through Vulkan, with damage rectangles.
+        "--use-angle=vulkan",
+        "--ignore-gpu-blocklist",
+        f"--enable-features={','.join(ENABLED_FEATURES)}",
+        f"--disable-features={','.join(DISABLED_FEATURES)}",
+        "--ozone-platform=x11",
+        # A window without a toolbar. about:blank would get one, a data: URL does not.
+        "--app=data:text/html,",
+        f"--window-size={width},{height}",
+        "--window-position=0,0",
+        "--force-device-scale-factor=1",
+        # No bar about --no-sandbox, which would take 56 px from the page.
+        "--test-type",
+        # The page as a TV would run it.
+        "--autoplay-policy=no-user-gesture-required",
+        "--mute-audio",
+        "--lang=en-US",
+        # Nothing on the network but what the page asks for.
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-domain-reliability",
+        "--disable-client-side-phishing-detection",
+        "--disable-quic",
+        "--disable-sync",
+        "--no-pings",
+        "--no-first-run",
+        "--no-default-browser-check",
+        # Chrome's log to stderr, which goes to the file.
+        "--enable-logging=stderr",
+    ]
+    if _shared_memory_free() < SHM_NEEDED:
+        # Files in /tmp are slower than /dev/shm, but a full /dev/shm kills the renderer.
+        arguments.append("--disable-dev-shm-usage")
+    return arguments
+
+
+def _shared_memory_free() -> int:
+    try:
+        state = os.statvfs("/dev/shm")
+    except OSError:
+        return 0
+    return state.f_bavail * state.f_frsize
+
+
+class BrowserSession:
+    """One Chrome on one display, with one app window, while the context lasts.
+
+    >>> with BrowserSession(find_browser(), display.name, 1280, 720, Path("run")) as session:
+    ...     session.page.goto(url)
+
+    `folder` gets `chrome.log`. `layer` None starts Chrome without the capture layer.
+    `playwright` may be one that is already running; it is then left running.
+    `sandbox` None means: on, unless this is root, for whom Chrome has none.
+
+    Raises BrowserError on entry where Chrome does not start, or its page has not exactly
+    the size asked for.
+    """
+
+    def __init__(
+        self,
+        executable: Path,
+        display: str,
+        width: int,
+        height: int,
+        folder: Path,
+        *,
+        layer: LayerEnvironment | None = None,
+        arguments: Callable[[int, int], list[str]] = launch_arguments,
+        extra_arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        playwright: Playwright | None = None,
+        sandbox: bool | None = None,
+    ) -> None:
+        self.executable = executable
+        self.display = display
+        self.width = width
+        self.height = height
+        self.layer = layer
+        self.log_path = folder / "chrome.log"
+        self.version = ""
+        self._arguments = [*arguments(width, height), *extra_arguments]
+        self._environment = dict(environment or {})
+        self._given_playwright = playwright
+        self._playwright: Playwright | None = None
+        self._sandbox = os.geteuid() != 0 if sandbox is None else sandbox
+        self._scratch: Path | None = None
+        self._lock: IO[bytes] | None = None
+        self._context: BrowserContext | None = None
+        self._pid: int | None = None
+        self._dead: str | None = None
+        self._closing = False
+
+    @property
+    def context(self) -> BrowserContext:
+        """Playwright's context. Raises RuntimeError while Chrome does not run."""
+        if self._context is None:
+            raise RuntimeError("the browser is not running")
+        return self._context
+
+    @property
+    def page(self) -> Page:
+        """The app window's page."""
+        return self.context.pages[0]
+
+    @property
+    def pid(self) -> int | None:
+        """Chrome's browser process, once found."""
+        return self._pid
+
+    @property
+    def dead(self) -> str | None:
+        """Why the page can no longer be used, or None. Cheap; ask it in every wait."""
+        if self._dead is None and not self._closing and self._pid and not _runs(self._pid):
+            self._dead = "Chrome has ended"
+        return self._dead
+
+    def check_alive(self) -> None:
+        """Raises BrowserError when Chrome or its page has died."""
+        if self.dead:
+            raise BrowserError(self.dead, f"read the end of {self.log_path}{_quoted_end(self)}")
+
+    def __enter__(self) -> Self:
+        _remove_stale_profiles()
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._scratch = Path(tempfile.mkdtemp(prefix=PROFILE_PREFIX))
+        try:
+            self._lock = _hold(self._scratch)
+            self._playwright = self._given_playwright or _start_playwright()
+            self._launch(self._playwright)
+            self._check_view()
+        except BaseException:
+            self._end(gently=False)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # After Ctrl-C Playwright's loop may be in the middle of a call: no more questions.
+        gently = kind is None or issubclass(kind, Exception)
+        self._end(gently=gently)
+
+    def _launch(self, playwright: Playwright) -> None:
+        assert self._scratch is not None
+        try:
+            context = playwright.chromium.launch_persistent_context(
+                self._profile,
+                executable_path=self._starter(),
+                headless=False,
+                no_viewport=True,
+                chromium_sandbox=self._sandbox,
+                args=self._arguments,
+                ignore_default_args=list(DROPPED_DEFAULTS),
+                env={**self._variables()},
+                timeout=START_TIMEOUT * 1000,
+                # Chrome has its own process group and never sees Ctrl-C; we end it.
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+            )
+        except PlaywrightError as error:
+            reason = error.message.split("\n")[0]
+            raise BrowserError(
+                f"{self.executable} did not start: {reason}{_quoted_end(self)}",
+                self._start_remedy(),
+            ) from error
+        self._context = context
+        self._pid = _browser_pid(self._profile)
+        context.on("close", lambda _: self._died("Chrome closed its window"))
+        context.pages[0].on("crash", lambda _: self._died("the page crashed"))
+        context.pages[0].on("close", lambda _: self._died("Chrome closed its window"))
+        details = context.new_cdp_session(context.pages[0]).send("Browser.getVersion")
+        self.version = str(details["product"])
+
+    @property
+    def _profile(self) -> Path:
+        assert self._scratch is not None
+        return self._scratch / "profile"
+
+    def _starter(self) -> Path:
+        """A script that runs Chrome with stderr in the log.
+
+        Playwright would drop it, and with it what the GPU process, the driver and the
+        layer say. `exec` keeps the process id, and so Playwright's hold on Chrome.
+        """
+        assert self._scratch is not None
+        script = self._scratch / "start-chrome"
+        program = shlex.quote(str(self.executable.absolute()))
+        log = shlex.quote(str(self.log_path.absolute()))
+        script.write_text(f'#!/bin/sh\nexec {program} "$@" 2>>{log}\n')
+        script.chmod(0o700)
+        return script
+
+    def _variables(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if name != "WAYLAND_DISPLAY"}
+        variables = {**inherited, "DISPLAY": self.display}
+        if self.layer is not None:
+            variables.update(self.layer.variables(inherited))
+        return {**variables, **self._environment}
+
+    def _start_remedy(self) -> str:
+        log = _end_of(self.log_path)
+        if "No usable sandbox" in log or "sandbox" in log.lower():
+            return "allow user namespaces on this machine, or run without Chrome's sandbox"
+        if "cannot open display" in log.lower() or "Missing X server" in log:
+            return f"check that the display {self.display} runs"
+        return f"start it by hand to see why; its output is in {self.log_path}"
+
+    def _check_view(self) -> None:
+        """The page must be exactly as large as asked, at one device pixel a CSS pixel."""
+        wanted = [self.width, self.height, 1]
+        until = time.monotonic() + VIEWPORT_TIMEOUT
+        while True:
+            found = self.page.evaluate("[innerWidth, innerHeight, devicePixelRatio]")
+            if found == wanted:
+                return
+            if time.monotonic() > until:
+                break
+            self.page.wait_for_timeout(50)
+        width, height, ratio = found
+        if ratio != 1:
+            raise BrowserError(
+                f"the page has {ratio:g} device pixels a CSS pixel instead of 1",
+                "remove display scaling (Xft.dpi, GDK_SCALE, a device scale factor)",
+            )
+        remedy = "make the display larger than the window"
+        if width == self.width and height < self.height:
+            lost = self.height - height
+            remedy = f"a bar of Chrome takes {lost} px at the top; see which in {self.log_path}"
+        raise BrowserError(
+            f"the page is {width}x{height} instead of {self.width}x{self.height}", remedy
+        )
+
+    def _died(self, reason: str) -> None:
+        if not self._closing and self._dead is None:
+            self._dead = reason
+
+    def _end(self, *, gently: bool) -> None:
+        """Ends Chrome and Playwright and removes the profile, whatever fails on the way."""
+        self._closing = True
+        context, self._context = self._context, None
+        playwright, self._playwright = self._playwright, None
+        watchdog = threading.Timer(CLOSE_TIMEOUT, self._kill)
+        watchdog.daemon = True
+        try:
+            if gently and context is not None:
+                watchdog.start()
+                with contextlib.suppress(PlaywrightError):
+                    context.close()
+        finally:
+            watchdog.cancel()
+            try:
+                self._kill()
+                if playwright is not None and self._given_playwright is None:
+                    # Complains where a call was cut short by Ctrl-C; the driver ends anyway.
+                    with contextlib.suppress(Exception):
+                        playwright.stop()
+            finally:
+                self._kill()
+                if self._scratch is not None:
+                    _remove_folder(self._scratch)
+                    self._scratch = None
+                if self._lock is not None:
+                    self._lock.close()
+                    self._lock = None
+
+    def _kill(self) -> None:
+        """Kills what is left of this Chrome: everything that names its profile."""
+        if self._scratch is None:
+            return
+        until = time.monotonic() + 5.0
+        while True:
+            left = _processes_of(self._profile, self._pid)
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            if not left or time.monotonic() > until:
+                return
+            time.sleep(0.02)
+
+
+def _start_playwright() -> Playwright:
+    """A thread can have one at a time. Raises BrowserError when there is one already."""
+    try:
+        return sync_playwright().start()
+    except PlaywrightError as error:
+        raise BrowserError(
+            f"Playwright does not start: {error.message.split(chr(10))[0]}",
+            "one thread can run one Playwright: end the other session first, or share its "
+            "Playwright (playwright=...)",
+        ) from error
+
+
+def _runs(pid: int) -> bool:
+    """True while the process exists and is no zombie."""
+    fields = _stat(pid)
+    return bool(fields) and fields[0] not in ("Z", "X")
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of /proc/PID/stat from the state on; nothing when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _command(pid: int) -> list[str]:
+    try:
+        data = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return []
+    # Chrome's own children separate their words by spaces instead of zero bytes.
+    return data.decode(errors="replace").replace(" ", "\0").split("\0")
+
+
+def _all_pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _browser_pid(profile: Path) -> int | None:
+    flag = f"--user-data-dir={profile}"
+    for pid in _all_pids():
+        words = _command(pid)
+        if flag in words and not any(word.startswith("--type=") for word in words):
+            return pid
+    return None
+
+
+def _processes_of(profile: Path, browser_pid: int | None) -> list[int]:
+    """Live processes that name the profile, or that are in the browser's process group."""
+    flags = (f"--user-data-dir={profile}", f"--database={profile}")
+    found = []
+    for pid in _all_pids():
+        fields = _stat(pid)
+        if not fields or fields[0] in ("Z", "X") or pid == os.getpid():
+            continue
+        # Playwright makes Chrome the leader of a group of its own.
+        in_group = browser_pid is not None and int(fields[2]) == browser_pid
+        if in_group or any(word.startswith(flags) for word in _command(pid)):
+            found.append(pid)
+    return found
+
+
+def _remove_folder(folder: Path) -> None:
+    """A killed process may still be closing files: tries again for a moment."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
+
+
+def _hold(folder: Path) -> IO[bytes]:
+    """Locks the folder for as long as the file stays open, also against other containers."""
+    file = (folder / _LOCK).open("wb")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return file
+
+
+def _remove_stale_profiles() -> None:
+    """Profiles of harness processes that were killed before they could remove them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PROFILE_PREFIX}*"):
+        try:
+            with (folder / _LOCK).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # in use, just being made, or another user's
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_of(path: Path, size: int = 4000) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - size))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _quoted_end(session: BrowserSession) -> str:
+    lines = [line for line in _end_of(session.log_path).splitlines() if line.strip()][-3:]
+    return "".join(f"\n  chrome: {line[:300]}" for line in lines)

@@ -1,0 +1,198 @@
+"""The `harness` command."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from . import __version__
+from .checks import Status
+from .errors import HarnessError
+from .observer import Observer
+from .recorder import Recorder
+from .report import MEASURES_HEAD, measures_row
+from .scenario import load_scenario
+from .session import Result, RunOptions, run_scenario
+
+_STYLE = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_RUN: "yellow"}
+
+
+class Progressing(Observer):
+    """A progress bar over the ticks, and a line for each other stage."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        self._ended = threading.Event()
+        self._poll: threading.Thread | None = None
+
+    def stage(self, text: str) -> None:
+        self._console.print(f"  {text} …", style="dim")
+
+    def recording(self, recorder: Recorder, expected_ticks: int | None) -> None:
+        progress = Progress(
+            TextColumn("  {task.fields[phase]:<24.24}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} ticks" if expected_ticks else
+                       "{task.completed} ticks"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        task = progress.add_task("recording", total=expected_ticks, phase="recording")
+        progress.start()
+        self._progress, self._task = progress, task
+
+        def poll() -> None:
+            while not self._ended.wait(0.2):
+                progress.update(task, completed=recorder.ticks)
+
+        self._poll = threading.Thread(target=poll, name="progress", daemon=True)
+        self._poll.start()
+
+    def recorded(self) -> None:
+        self._ended.set()
+        if self._poll:
+            self._poll.join()
+        if self._progress:
+            self._progress.stop()
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        if self._progress:
+            self._progress.update(self._task, phase=name)
+        yield
+
+
+def show(result: Result, console: Console) -> None:
+    """Prints a result as tables, and where its files are."""
+    if result.metrics is not None:
+        metrics = result.metrics
+        table = Table(title=result.title, title_justify="left")
+        for number, head in enumerate(MEASURES_HEAD):
+            table.add_column(head, justify="left" if number == 0 else "right")
+        for phase in metrics.phases:
+            table.add_row(*measures_row(phase.name, phase.measures))
+        table.add_section()
+        table.add_row(*measures_row("whole recording", metrics.total), style="bold")
+        console.print(table)
+        f = metrics.frames
+        console.print(
+            f"frames: presented {f.presented} = encoded {f.encoded} + identical {f.identical} "
+            f"+ coalesced {f.coalesced} + dropped {f.dropped}"
+        )
+        console.print(
+            f"pictures: {metrics.total.pictures['full']} full, "
+            f"{metrics.total.pictures['spliced']} spliced, {metrics.total.keyframes} keyframe, "
+            f"{metrics.total.region_idrs} region restarts"
+        )
+        times = Table(title="times, ms", title_justify="left")
+        for head in ("", "median", "p95", "max"):
+            times.add_column(head, justify="left" if not head else "right")
+        for name, s in metrics.times.items():
+            times.add_row(name.replace("_", ", "), f"{s.median:.2f}", f"{s.p95:.2f}",
+                          f"{s.max:.2f}")
+        console.print(times)
+    if result.verdicts:
+        table = Table(title="expectations", title_justify="left")
+        for head in ("", "where", "what", "limit", "measured", "margin"):
+            table.add_column(head)
+        for v in result.verdicts:
+            table.add_row(v.status.value, v.where, v.name, v.limit, v.measured, v.margin,
+                          style=_STYLE[v.status])
+        console.print(table)
+    for check in result.checks:
+        console.print(f"{check.status.value:>8}  {check.name}: {check.summary}",
+                      style=_STYLE[check.status], highlight=False, markup=False)
+    if result.missing:
+        console.print(f"the site has no {', '.join(result.missing)}", style="yellow", markup=False)
+    console.print()
+    for label, name in (("stream", "live_spliced.mkv"), ("metrics", "metrics.json"),
+                        ("report", "report.html")):
+        console.print(f"{label:>8}  {result.folder / name}", highlight=False, markup=False,
+                      soft_wrap=True)
+    if result.problems:
+        console.print()
+        for line in result.problems:
+            console.print(line, style="bold red", markup=False, highlight=False)
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> int:
+    scenarios = [load_scenario(path) for path in arguments.scenario]
+    worst = 0
+    for scenario in scenarios:
+        console.print(f"[bold]{scenario.title}[/bold]  {scenario.path}", highlight=False)
+        folder = arguments.output / scenario.path.stem
+        options = RunOptions(browser=arguments.browser, wsi=arguments.wsi)
+        result = run_scenario(scenario, folder, options, Progressing(console))
+        show(result, console)
+        if result.failure is not None:
+            worst = max(worst, result.failure.exit_code)
+        elif not result.passed:
+            worst = max(worst, 1)
+    return worst
+
+
+def _validate(arguments: argparse.Namespace, console: Console) -> int:
+    code = 0
+    for path in arguments.scenario:
+        try:
+            scenario = load_scenario(path)
+        except HarnessError as error:
+            console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+            code = error.exit_code
+        else:
+            console.print(f"{path}: ok, {len(scenario.phases)} phases", highlight=False)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="harness",
+        description="Records a cloud-rendered UI as one spliced H.264 stream, and proves it.",
+    )
+    parser.add_argument("--version", action="version", version=f"uisplice {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("run", help="play scenarios, record, check, report")
+    run.add_argument("scenario", nargs="+", type=Path, help="scenario files (YAML)")
+    run.add_argument("--output", type=Path, default=Path("reports/run"),
+                     help="folder for the results, one subfolder a scenario (default: %(default)s)")
+    run.add_argument("--browser", help="Chrome or chromium to use (default: found on PATH, or "
+                     "$UISPLICE_BROWSER)")
+    run.add_argument("--wsi", choices=("virtual", "passthrough"),
+                     help="override the scenarios' wsi")
+    run.set_defaults(act=_run)
+
+    validate = commands.add_parser("validate", help="check scenario files without running them")
+    validate.add_argument("scenario", nargs="+", type=Path)
+    validate.set_defaults(act=_validate)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point. Exit codes: 0 passed, 1 failed, 2 bad input, 3 the machine
+    lacks something, 130 interrupted."""
+    parsed = _parser().parse_args(arguments)
+    console = Console(stderr=False)
+    try:
+        return int(parsed.act(parsed, console))
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("harness: interrupted; what was recorded until then is kept", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

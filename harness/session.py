@@ -1,0 +1,513 @@
+"""One recording session: display, site, ring, Chrome and recorder, up and down together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Literal
+
+from playwright.sync_api import Page
+from typing_extensions import Self
+
+from . import __version__
+from .browser import BrowserSession, LayerEnvironment, find_browser
+from .checks import CheckResult, Status, check_recording
+from .display import VirtualDisplay
+from .errors import CaptureError, EnvironmentProblem, HarnessError, RecorderError
+from .media import prepare_clips
+from .metrics import Mark, Metrics, PhaseSpan, measure
+from .native import layer_dir, native
+from .observer import Observer
+from .recorder import Recorder, RecorderSettings, Recording
+from .report import remux_to_mp4, write_html, write_metrics, write_ticks
+from .ring import FrameRing
+from .scenario import Scenario
+from .server import SiteServer
+from .steps import StepRunner
+from .verdict import Verdict, failures, judge, standing_checks
+from .video_state import VideoStateTracker
+
+STREAM_NAME = "live_spliced.mkv"
+FIRST_FRAME_TIMEOUT = 20.0  # seconds from the page's load to its first captured frame
+_DRIVER_FOLDERS = ("/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d")
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """What a session is made with.
+
+    folder takes everything it leaves. site is served at `/`, clips at
+    `/media/NAME.mp4`; open is a path on the site or a URL. ready is a selector
+    that must be visible before recording. browser and display None: found.
+    """
+
+    folder: Path
+    open: str
+    recorder: RecorderSettings = RecorderSettings()
+    title: str = "recording"
+    site: Path | None = None
+    clips: tuple[str, ...] = ()
+    clip_folders: tuple[Path, ...] = ()
+    wsi: Literal["virtual", "passthrough"] = "virtual"
+    ready: str | None = None
+    timeout: float = 10.0
+    browser: str | None = None
+    display: str | None = None
+    port: int = 0
+    scenario_path: Path = Path("(python)")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a session ended. `failure` is what broke it off, if anything did."""
+
+    title: str
+    folder: Path
+    recording: Recording | None
+    metrics: Metrics | None
+    checks: tuple[CheckResult, ...]
+    verdicts: tuple[Verdict, ...]
+    failure: HarnessError | None
+    screenshots: tuple[Path, ...] = ()
+    missing: tuple[str, ...] = ()  # paths of the site that were asked for and not found
+
+    @property
+    def problems(self) -> list[str]:
+        """One line for everything that did not pass; empty when all is well."""
+        broken = [str(self.failure)] if self.failure else []
+        return broken + failures(self.verdicts, self.checks)
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems
+
+
+def require_vulkan_driver(environment: Mapping[str, str] = os.environ) -> None:
+    """Raises EnvironmentProblem where no Vulkan driver is installed."""
+    named = environment.get("VK_DRIVER_FILES") or environment.get("VK_ICD_FILENAMES")
+    if named:
+        manifests = [Path(name) for name in named.split(os.pathsep) if name]
+        found = [path for path in manifests if path.is_file()]
+        where = f"$VK_DRIVER_FILES names {named}"
+    else:
+        found = [path for folder in _DRIVER_FOLDERS for path in Path(folder).glob("*.json")]
+        where = f"no driver manifest in {', '.join(_DRIVER_FOLDERS)}"
+    if not found:
+        raise EnvironmentProblem(
+            f"no Vulkan driver is installed: {where}",
+            "install one: apt install mesa-vulkan-drivers (lavapipe runs without a GPU)",
+        )
+
+
+class Session:
+    """Everything a recording needs, while the context lasts.
+
+    >>> with Session(settings) as session:
+    ...     session.open()
+    ...     session.start()
+    ...     session.page.click("text=Play")
+    ...     session.wait(2)
+    ...     recording = session.stop()
+
+    Leaving the context ends Chrome, the display, the server and the ring, whatever
+    happened inside; a recording that still runs is ended and its file finished.
+
+    Raises on entry: EnvironmentProblem, BrowserError, MediaError.
+    """
+
+    def __init__(self, settings: SessionSettings, observer: Observer | None = None) -> None:
+        self.settings = settings
+        self.observer = observer or Observer()
+        self.marks: list[Mark] = []
+        self.screenshots: list[Path] = []
+        self.recording: Recording | None = None
+        self._cleanup = contextlib.ExitStack()
+        self._recorder: Recorder | None = None
+        self._browser: BrowserSession | None = None
+        self._server: SiteServer | None = None
+        self._opened_ns = 0
+
+    def __enter__(self) -> Self:
+        s, r = self.settings, self.settings.recorder
+        s.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._cleanup.enter_context(_terminate_as_interrupt())
+            executable = find_browser(s.browser)
+            require_vulkan_driver()
+            layers = layer_dir()
+            if s.clips:
+                self.observer.stage("preparing clips")
+            clips = prepare_clips(s.clips, s.clip_folders)
+            self.observer.stage("starting Chrome")
+            self._server = self._cleanup.enter_context(SiteServer(s.site, clips, port=s.port))
+            display = self._cleanup.enter_context(VirtualDisplay(r.width, r.height, s.display))
+            # The ring outlives Chrome, and the recorder's end is pushed last: it goes first.
+            self._ring = self._cleanup.enter_context(FrameRing(r.width, r.height))
+            layer = LayerEnvironment(folder=layers, ring=self._ring.name, wsi=s.wsi)
+            self._browser = self._cleanup.enter_context(
+                BrowserSession(
+                    executable, display.name, r.width, r.height, s.folder, layer=layer
+                )
+            )
+            tracker = VideoStateTracker(self._ring.set_regions, r.width, r.height)
+            tracker.attach(self._browser.context)
+            self._recorder = Recorder(r, self._ring, s.folder / STREAM_NAME)
+            self._cleanup.callback(self._recorder.close)
+            self.runner = StepRunner(
+                self.page,
+                s.scenario_path,
+                base_url=f"{self._server.url}/",
+                timeout=s.timeout,
+                dead=lambda: self._browser.dead if self._browser else None,
+                on_mark=self._mark,
+                on_screenshot=self._screenshot,
+            )
+        except BaseException as error:
+            self._cleanup.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._cleanup.__exit__(kind, value, trace)
+
+    @property
+    def page(self) -> Page:
+        """Playwright's page."""
+        assert self._browser is not None
+        return self._browser.page
+
+    @property
+    def recorder(self) -> Recorder:
+        assert self._recorder is not None
+        return self._recorder
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Paths of the site that the page asked for and that do not exist."""
+        return tuple(self._server.missing) if self._server else ()
+
+    def open(self) -> None:
+        """Opens the page, waits until it is ready and until its frames arrive.
+
+        Raises:
+            StepError: the page does not load, or `ready` does not appear.
+            CaptureError: no frame arrives, or frames come without damage.
+        """
+        self.observer.stage("opening the page")
+        self.runner.open(self.settings.open, timeout=max(self.settings.timeout, 20.0))
+        if self.settings.ready:
+            self.runner.wait_until_visible(self.settings.ready)
+        self._await_frames()
+
+    def start(self) -> None:
+        """Starts the recording with the frame now on screen."""
+        self.recorder.start()
+
+    def wait(self, seconds: float) -> None:
+        """Lets time pass. Use it instead of time.sleep: the page is watched meanwhile.
+
+        Raises:
+            BrowserError: Chrome died.
+            RecorderError: the recording broke off.
+        """
+        if self.recorder.failed:
+            raise RecorderError(self.recorder.failed, "see the report of what was recorded")
+        self.runner.sleep(seconds)
+        if self.recorder.failed:
+            raise RecorderError(self.recorder.failed, "see the report of what was recorded")
+
+    def stop(self, duration: float | None = None) -> Recording:
+        """Ends the recording; `duration` in seconds, default now."""
+        if self.recording is None:
+            self.recording = self.recorder.stop(duration)
+        return self.recording
+
+    def environment(self) -> dict[str, str]:
+        """What the recording was made with, for reports."""
+        library = native()
+        counters = self._ring.counters()
+        return {
+            "uisplice": __version__,
+            "browser": self._browser.version if self._browser else "",
+            "vulkan device": counters.device,
+            "wsi": "passthrough" if counters.passthrough else "virtual",
+            "encoder": f"libx264 {library.text(library.lib.uis_x264_version())}",
+            "preset": self.settings.recorder.preset,
+            "qp": str(self.settings.recorder.qp),
+            "system": platform.platform(),
+            "python": platform.python_version(),
+            "cpus": str(os.cpu_count()),
+        }
+
+    def _await_frames(self) -> None:
+        until = time.monotonic() + FIRST_FRAME_TIMEOUT
+        while True:
+            counters = self._ring.counters()
+            if counters.state == "failed":
+                raise CaptureError(
+                    f"the capture layer gave up: {counters.error}",
+                    f"read {self.settings.folder / 'chrome.log'}",
+                )
+            if counters.published > 0:
+                break
+            if time.monotonic() > until:
+                raise self._no_frames(counters.state)
+            self.runner.sleep(0.05)
+        if counters.presented and counters.without_damage == counters.presented:
+            raise CaptureError(
+                f"{counters.presented} frames came without damage rectangles",
+                "let Chrome present through its own Vulkan output: --use-angle=vulkan with "
+                "--enable-features=Vulkan,VulkanFromANGLE, without --disable-features=Vulkan "
+                "and without --in-process-gpu",
+            )
+
+    def _no_frames(self, state: str) -> CaptureError:
+        log = self.settings.folder / "chrome.log"
+        if state == "none":
+            return CaptureError(
+                f"Chrome did not load the capture layer within {FIRST_FRAME_TIMEOUT:g} s",
+                f"check that Vulkan works (vulkaninfo --summary) and read {log}",
+            )
+        if state == "attached":
+            return CaptureError(
+                "Chrome loaded the capture layer but made no Vulkan swapchain of the view's size",
+                "Chrome fell back from Vulkan: check --ignore-gpu-blocklist and "
+                f"--enable-features=Vulkan,VulkanFromANGLE, and read {log}",
+            )
+        return CaptureError(
+            f"no frame was presented within {FIRST_FRAME_TIMEOUT:g} s",
+            f"check that the page paints anything, and read {log}",
+        )
+
+    def _mark(self, name: str, _when_ns: int) -> None:
+        self.marks.append(Mark(name, round(self.recorder.elapsed, 3)))
+
+    def _screenshot(self, name: str, png: bytes) -> None:
+        safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name).strip("-") or "page"
+        path = self.settings.folder / "screenshots" / f"{len(self.screenshots) + 1:02d}-{safe}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(png)
+        self.screenshots.append(path)
+
+    def picture_of_failure(self) -> None:
+        """A last screenshot, if Chrome can still give one."""
+        with contextlib.suppress(Exception):
+            self._screenshot("at-failure", self.page.screenshot(timeout=3000))
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, treated as Ctrl-C: clean up, keep what was recorded."""
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """A polite kill (a CI runner's time limit) cleans up like Ctrl-C does."""
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> SessionSettings:
+    """A scenario's settings, with what the command line overrides."""
+    return SessionSettings(
+        folder=folder,
+        open=scenario.open,
+        recorder=RecorderSettings(
+            width=scenario.viewport.width,
+            height=scenario.viewport.height,
+            fps=scenario.fps,
+            qp=scenario.encoder.qp,
+            preset=scenario.encoder.preset,
+            guard=scenario.encoder.guard,
+        ),
+        title=scenario.title,
+        site=scenario.site_folder,
+        clips=scenario.clips,
+        clip_folders=(scenario.path.parent,),
+        wsi=options.wsi or scenario.wsi,
+        ready=scenario.ready,
+        timeout=scenario.timeout,
+        browser=options.browser,
+        scenario_path=scenario.path,
+    )
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line or pytest's options say for every scenario."""
+
+    browser: str | None = None
+    wsi: Literal["virtual", "passthrough"] | None = None
+
+
+@dataclass
+class _Schedule:
+    """Phases lie on the recording's clock: one that is late eats the next one's
+    slack instead of moving everything behind it."""
+
+    planned: float = 0.0
+    spans: list[PhaseSpan] = field(default_factory=list)
+
+
+def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
+    for phase in scenario.phases:
+        start = session.recorder.elapsed if schedule.spans else 0.0
+        try:
+            with session.observer.phase(phase.name):
+                for step in phase.steps:
+                    with session.observer.step(step.subject):
+                        session.runner.run(step, phase.name)
+                if phase.duration is None:
+                    schedule.planned = session.recorder.elapsed
+                else:
+                    schedule.planned += phase.duration
+                    session.wait(schedule.planned - session.recorder.elapsed)
+        finally:
+            end = max(schedule.planned, session.recorder.elapsed)
+            schedule.spans.append(
+                PhaseSpan(phase.name, start, end, phase.duration, phase.line)
+            )
+
+
+def expected_ticks(scenario: Scenario) -> int | None:
+    """Ticks of the whole scenario, where every phase has a duration."""
+    seconds = 0.0
+    for phase in scenario.phases:
+        if phase.duration is None:
+            return None
+        seconds += phase.duration
+    return round(seconds * scenario.fps)
+
+
+def run_scenario(
+    scenario: Scenario,
+    folder: Path,
+    options: RunOptions | None = None,
+    observer: Observer | None = None,
+) -> Result:
+    """Plays, records, checks and judges a scenario; leaves everything in `folder`.
+
+    What goes wrong while it plays is in the result, together with what was
+    recorded until then. Ctrl-C leaves the same files and goes on as
+    KeyboardInterrupt.
+
+    Raises:
+        HarnessError: it could not begin (no browser, no driver, ...).
+    """
+    observer = observer or Observer()
+    schedule = _Schedule()
+    failure: BaseException | None = None
+    session = Session(settings_of(scenario, folder, options or RunOptions()), observer)
+    with session:
+        session.open()
+        session.start()
+        observer.recording(session.recorder, expected_ticks(scenario))
+        try:
+            _play(session, scenario, schedule)
+            session.stop(schedule.planned)
+        except HarnessError as error:
+            failure = error
+            session.stop()
+            session.picture_of_failure()
+        except BaseException as error:
+            # No question to Chrome any more; but the file is finished.
+            session.stop()
+            failure = error
+        finally:
+            observer.recorded()
+        environment = session.environment()
+        if failure is not None and not isinstance(failure, Exception):
+            _conclude(session, scenario, schedule, environment, failure, observer)
+            raise failure
+    return _conclude(session, scenario, schedule, environment, failure, observer)
+
+
+def _conclude(
+    session: Session,
+    scenario: Scenario,
+    schedule: _Schedule,
+    environment: dict[str, str],
+    failure: BaseException | None,
+    observer: Observer,
+) -> Result:
+    """Checks and reports what was recorded; Chrome may be gone already."""
+    assert session.recording is not None
+    metrics = measure(
+        session.recording, scenario.title, schedule.spans, session.marks, environment
+    )
+    interrupted = failure is not None and not isinstance(failure, Exception)
+    verdicts = () if interrupted else judge(scenario, metrics)
+    return conclude(session, metrics, verdicts, failure, observer, quick=interrupted)
+
+
+def conclude(
+    session: Session,
+    metrics: Metrics,
+    verdicts: Sequence[Verdict],
+    failure: BaseException | None,
+    observer: Observer,
+    *,
+    quick: bool = False,
+) -> Result:
+    """Runs the checks (not when `quick`), writes every report, and gives the result."""
+    recording = session.recording
+    assert recording is not None
+    if quick:
+        checks: tuple[CheckResult, ...] = (
+            CheckResult("stream", Status.NOT_RUN, "interrupted before the checks"),
+        )
+    else:
+        observer.stage("decoding and checking every picture")
+        checks = (*standing_checks(metrics), *check_recording(recording))
+    if recording.error and failure is None:
+        failure = RecorderError(recording.error, "what was recorded until then is kept")
+    if failure is not None and not isinstance(failure, (HarnessError, KeyboardInterrupt)):
+        raise failure
+    folder = session.settings.folder
+    result = Result(
+        title=session.settings.title,
+        folder=folder,
+        recording=recording,
+        metrics=metrics,
+        checks=checks,
+        verdicts=tuple(verdicts),
+        failure=failure if isinstance(failure, HarnessError) else None,
+        screenshots=tuple(session.screenshots),
+        missing=session.missing,
+    )
+    observer.stage("writing the report")
+    problems = ["interrupted"] if quick else result.problems
+    write_ticks(folder / "ticks.csv", recording.ticks)
+    mp4 = folder / "live_spliced.mp4"
+    video = mp4.name if remux_to_mp4(recording.stream, mp4) else None
+    outcome = {"passed": not problems, "problems": problems}
+    write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome)
+    write_html(
+        folder / "report.html", metrics, recording.ticks, checks, verdicts, problems, video
+    )
+    if not problems:
+        recording.digests.path.unlink(missing_ok=True)  # evidence only where something failed
+    return result
