@@ -333,7 +333,7 @@ class BrowserSession:
             reason = error.message.split("\n")[0]
             raise BrowserError(
                 f"{self.executable} did not start: {reason}{_quoted_end(self)}",
-                self._start_remedy(),
+                self._start_remedy(reason),
             ) from error
         self._context = context
         self._pid = _browser_pid(self._profile)
@@ -369,7 +369,9 @@ class BrowserSession:
             variables.update(self.layer.variables(inherited))
         return {**variables, **self._environment}
 
-    def _start_remedy(self) -> str:
+    def _start_remedy(self, reason: str) -> str:
+        if "EACCES" in reason:
+            return "set TMPDIR to a folder from which programs may be run (not noexec)"
         log = _end_of(self.log_path)
         if "No usable sandbox" in log or "sandbox" in log.lower():
             return "allow user namespaces on this machine, or run without Chrome's sandbox"
@@ -476,13 +478,13 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def _command(pid: int) -> list[str]:
+def _command(pid: int) -> str:
+    """The command line in one text: Chrome's children put spaces where zero bytes belong."""
     try:
         data = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return []
-    # Chrome's own children separate their words by spaces instead of zero bytes.
-    return data.decode(errors="replace").replace(" ", "\0").split("\0")
+        return ""
+    return data.decode(errors="replace").replace("\0", " ")
 
 
 def _all_pids() -> list[int]:
@@ -490,10 +492,9 @@ def _all_pids() -> list[int]:
 
 
 def _browser_pid(profile: Path) -> int | None:
-    flag = f"--user-data-dir={profile}"
     for pid in _all_pids():
-        words = _command(pid)
-        if flag in words and not any(word.startswith("--type=") for word in words):
+        command = _command(pid)
+        if f"--user-data-dir={profile}" in command and "--type=" not in command:
             return pid
     return None
 
@@ -508,7 +509,8 @@ def _processes_of(profile: Path, browser_pid: int | None) -> list[int]:
             continue
         # Playwright makes Chrome the leader of a group of its own.
         in_group = browser_pid is not None and int(fields[2]) == browser_pid
-        if in_group or any(word.startswith(flags) for word in _command(pid)):
+        command = _command(pid)
+        if in_group or any(flag in command for flag in flags):
             found.append(pid)
     return found
 

@@ -226,6 +226,11 @@ class Recorder:
             return str(self._failure)
         return self._native.text(self._native.lib.uis_recorder_error(self._pointer))
 
+    def end_at(self, duration: float) -> None:
+        """Says ahead that the recording ends `duration` seconds after its start, so
+        that no tick behind it is recorded however late `stop` comes."""
+        self._native.lib.uis_recorder_stop(self._pointer, self.origin_ns + round(duration * 1e9))
+
     def stop(self, duration: float | None = None) -> Recording:
         """Ends the recording at `duration` seconds (default: now), waits for
         the last picture, and finishes the file."""

@@ -384,6 +384,8 @@ def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
                     schedule.planned = session.recorder.elapsed
                 else:
                     schedule.planned += phase.duration
+                    if phase is scenario.phases[-1]:
+                        session.recorder.end_at(schedule.planned)
                     session.wait(schedule.planned - session.recorder.elapsed)
         finally:
             end = max(schedule.planned, session.recorder.elapsed)

@@ -9,6 +9,9 @@
 
 /* More semaphores than any app hands a present; more are passed on uncaptured. */
 #define MAX_WAITS 32
+/* How long a present waits for its image's last frame to leave the host buffer
+ * before it goes on uncaptured. */
+#define COPY_WAIT_NS 50000000u
 
 VkResult uis_passthrough_create(uis_device *device, const VkSwapchainCreateInfoKHR *info,
                                 const VkAllocationCallbacks *allocator, VkSwapchainKHR *out) {
@@ -102,10 +105,9 @@ static VkResult submit_copy(uis_swapchain *swapchain, uis_queue *queue,
     uis_capture_count(&frame);
 
     uis_image *image = &swapchain->images[index];
-    pthread_mutex_lock(&swapchain->lock);
-    bool busy = image->job; /* the worker is a whole swapchain behind: skip, do not wait */
-    pthread_mutex_unlock(&swapchain->lock);
-    if (busy || !queue || info->waitSemaphoreCount > MAX_WAITS ||
+    /* The driver returned the image while the worker still copies its last
+     * frame: it is a whole swapchain behind. */
+    if (!uis_swapchain_wait_image(swapchain, index, COPY_WAIT_NS) || !queue || info->waitSemaphoreCount > MAX_WAITS ||
         !uis_readback_prepare(swapchain, queue->family)) {
         uis_capture_lost();
         return VK_NOT_READY;

@@ -120,6 +120,16 @@ static bool wait_jobs(uis_swapchain *swapchain, uint64_t timeout_ns) {
     return idle;
 }
 
+bool uis_swapchain_wait_image(uis_swapchain *swapchain, uint32_t index, uint64_t timeout_ns) {
+    uint64_t deadline = uis_deadline(timeout_ns);
+    pthread_mutex_lock(&swapchain->lock);
+    while (swapchain->images[index].job && wait_changed(swapchain, deadline))
+        ;
+    bool idle = !swapchain->images[index].job;
+    pthread_mutex_unlock(&swapchain->lock);
+    return idle;
+}
+
 void uis_swapchain_free(uis_swapchain *swapchain) {
     uis_device *device = swapchain->device;
     pthread_mutex_lock(&device->lock);

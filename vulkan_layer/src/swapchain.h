@@ -85,6 +85,8 @@ uis_swapchain *uis_swapchain_new(uis_device *device, uint32_t image_count);
 void uis_swapchain_add(uis_swapchain *swapchain, uis_swapchain *old);
 /* Leaves list and role, waits a bounded time for jobs in flight, frees all. */
 void uis_swapchain_free(uis_swapchain *swapchain);
+/* Waits until the worker has finished the image's last present. False: timeout. */
+bool uis_swapchain_wait_image(uis_swapchain *swapchain, uint32_t index, uint64_t timeout_ns);
 /* All that the app left behind, before the device goes. */
 void uis_swapchains_free(uis_device *device);
 
