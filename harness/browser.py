@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import inspect
 import os
 import shlex
 import shutil
@@ -19,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
@@ -35,6 +36,7 @@ CLOSE_TIMEOUT = 10.0
 VIEWPORT_TIMEOUT = 3.0
 SHM_NEEDED = 512 << 20  # bytes free in /dev/shm, below which Chrome is told to use files
 PROFILE_PREFIX = "uisplice-profile-"
+LONGEST_TMPDIR = 60  # characters; a socket's path below it must stay under 108
 _LOCK = "in-use"
 
 INSTALL_REMEDY = (
@@ -324,6 +326,7 @@ class BrowserSession:
                 ignore_default_args=list(DROPPED_DEFAULTS),
                 env={**self._variables()},
                 timeout=START_TIMEOUT * 1000,
+                **self._artifacts(playwright),
                 # Chrome has its own process group and never sees Ctrl-C; we end it.
                 handle_sigint=False,
                 handle_sigterm=False,
@@ -342,6 +345,11 @@ class BrowserSession:
         context.pages[0].on("close", lambda _: self._died("Chrome closed its window"))
         details = context.new_cdp_session(context.pages[0]).send("Browser.getVersion")
         self.version = str(details["product"])
+
+    def _artifacts(self, playwright: Playwright) -> dict[str, Any]:
+        """Keeps Playwright's own folder in ours, where the installed version can do that."""
+        known = inspect.signature(playwright.chromium.launch_persistent_context).parameters
+        return {"artifacts_dir": self._scratch} if "artifacts_dir" in known else {}
 
     @property
     def _profile(self) -> Path:
@@ -365,6 +373,12 @@ class BrowserSession:
     def _variables(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if name != "WAYLAND_DISPLAY"}
         variables = {**inherited, "DISPLAY": self.display}
+        assert self._scratch is not None
+        temporary = self._scratch / "tmp"
+        if len(str(temporary)) <= LONGEST_TMPDIR:
+            # Chrome, when killed, leaves its folder of sockets in $TMPDIR: it goes with ours.
+            temporary.mkdir(exist_ok=True)
+            variables["TMPDIR"] = str(temporary)
         if self.layer is not None:
             variables.update(self.layer.variables(inherited))
         return {**variables, **self._environment}

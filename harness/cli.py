@@ -132,7 +132,12 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     for scenario in scenarios:
         console.print(f"[bold]{scenario.title}[/bold]  {scenario.path}", highlight=False)
         folder = arguments.output / scenario.path.stem
-        options = RunOptions(browser=arguments.browser, wsi=arguments.wsi)
+        options = RunOptions(
+            browser=arguments.browser,
+            wsi=arguments.wsi,
+            display=arguments.display,
+            port=arguments.port,
+        )
         result = run_scenario(scenario, folder, options, Progressing(console))
         show(result, console)
         if result.failure is not None:
@@ -171,6 +176,9 @@ def _parser() -> argparse.ArgumentParser:
                      "$UISPLICE_BROWSER)")
     run.add_argument("--wsi", choices=("virtual", "passthrough"),
                      help="override the scenarios' wsi")
+    run.add_argument("--display", help="X display for Xvfb, such as :7 (default: a free one)")
+    run.add_argument("--port", type=int, default=0,
+                     help="port of the site's server on 127.0.0.1 (default: a free one)")
     run.set_defaults(act=_run)
 
     validate = commands.add_parser("validate", help="check scenario files without running them")

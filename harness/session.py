@@ -351,6 +351,8 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
         ready=scenario.ready,
         timeout=scenario.timeout,
         browser=options.browser,
+        display=options.display,
+        port=options.port,
         scenario_path=scenario.path,
     )
 
@@ -361,6 +363,8 @@ class RunOptions:
 
     browser: str | None = None
     wsi: Literal["virtual", "passthrough"] | None = None
+    display: str | None = None
+    port: int = 0
 
 
 @dataclass

@@ -1,5 +1,6 @@
 // The player: a film in the whole window, and the controls that come with the mouse.
 
+import { picture } from "./artwork.js";
 import { after } from "./catalogue.js";
 import { el, pause, release, silentVideo, start } from "./element.js";
 import * as foreground from "./foreground.js";
@@ -72,6 +73,8 @@ class Player {
     document.body.append(this.element);
     document.documentElement.classList.add("locked");
     foreground.enter(this);
+    // Painted while the spinner turns, so that the post-play need not wait for it.
+    picture(after(title), window.innerWidth, window.innerHeight, { lettered: false });
     this.#begin();
   }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,6 +62,17 @@ PAGE = """<!doctype html><title>t</title>
   window.moves = [];
   addEventListener('mousemove', (e) => moves.push([e.clientX, e.clientY, performance.now()]));
 </script>"""
+
+
+@pytest.fixture(autouse=True)
+def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A folder for temporary files that no other process uses; pytest's own is made before."""
+    assert tmp_path.is_dir()
+    folder = Path(tempfile.mkdtemp(prefix="uis-"))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    yield folder
+    shutil.rmtree(folder)
 
 
 def profiles() -> set[str]:
@@ -204,7 +216,7 @@ def test_layer_environment_keeps_what_is_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.chrome
-def test_leaves_nothing(start: Callable[..., BrowserSession]) -> None:
+def test_leaves_nothing(start: Callable[..., BrowserSession], temporary: Path) -> None:
     before = profiles()
     with start() as session:
         pid = session.pid
@@ -217,7 +229,7 @@ def test_leaves_nothing(start: Callable[..., BrowserSession]) -> None:
         session.page.goto("data:text/html,<title>x</title>")
         assert session.page.evaluate("[innerWidth, innerHeight]") == [500, 300]
     assert not processes_naming(mine)
-    assert profiles() == before
+    assert list(temporary.iterdir()) == []
     assert session.log_path.stat().st_size > 0
     with pytest.raises(RuntimeError):
         _ = session.page
@@ -297,9 +309,9 @@ def test_a_process_leaves_no_chrome(
     number: signal.Signals | None,
     display: VirtualDisplay,
     start: Callable[..., BrowserSession],
+    temporary: Path,
     tmp_path: Path,
 ) -> None:
-    before = profiles()
     script = tmp_path / "session.py"
     script.write_text(
         textwrap.dedent(
@@ -332,12 +344,10 @@ def test_a_process_leaves_no_chrome(
         process.kill()
     process.communicate(timeout=20)
     assert wait_until(lambda: not processes_naming(mine))
-    if number is not signal.SIGKILL:
-        assert profiles() == before
-    else:  # nobody was left to remove it; the next session does
+    if number is signal.SIGKILL:  # nobody was left to remove it; the next session does
         with start():
             pass
-        assert profiles() == before
+    assert list(temporary.iterdir()) == []
 
 
 # --- steps ---
