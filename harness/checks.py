@@ -8,6 +8,7 @@ with digests of the encoders' own reconstructions.
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,8 +114,9 @@ def decode_with_ffmpeg(path: Path) -> DecodedStream:
     finally:
         av.logging.set_level(previous)
     version = ".".join(str(n) for n in av.library_versions["libavcodec"])
-    return DecodedStream(f"FFmpeg (libavcodec {version})", _stack(rows), frozenset(sizes),
-                         tuple(errors))
+    return DecodedStream(
+        f"FFmpeg (libavcodec {version})", _stack(rows), frozenset(sizes), tuple(errors)
+    )
 
 
 def _access_units(path: Path) -> Iterator[bytes]:
@@ -258,7 +260,7 @@ def check_container(recording: Recording) -> CheckResult:
     pictures = sum(tick.picture is not Picture.NONE for tick in recording.ticks)
     if len(times) != pictures:
         problems.append(f"{len(times)} packets in the file, {pictures} pictures written")
-    if any(b <= a for a, b in zip(times, times[1:], strict=False)):
+    if any(b <= a for a, b in itertools.pairwise(times)):
         problems.append("timestamps do not rise")
     if abs(file_end - recording.duration) > 0.002:
         problems.append(f"ends at {file_end:.3f} s, the recording at {recording.duration:.3f} s")

@@ -41,8 +41,11 @@ class Progressing(Observer):
         progress = Progress(
             TextColumn("  {task.fields[phase]:<24.24}"),
             BarColumn(),
-            TextColumn("{task.completed}/{task.total} ticks" if expected_ticks else
-                       "{task.completed} ticks"),
+            TextColumn(
+                "{task.completed}/{task.total} ticks"
+                if expected_ticks
+                else "{task.completed} ticks"
+            ),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._console,
@@ -99,27 +102,43 @@ def show(result: Result, console: Console) -> None:
         for head in ("", "median", "p95", "max"):
             times.add_column(head, justify="left" if not head else "right")
         for name, s in metrics.times.items():
-            times.add_row(name.replace("_", ", "), f"{s.median:.2f}", f"{s.p95:.2f}",
-                          f"{s.max:.2f}")
+            times.add_row(
+                name.replace("_", ", "), f"{s.median:.2f}", f"{s.p95:.2f}", f"{s.max:.2f}"
+            )
         console.print(times)
     if result.verdicts:
         table = Table(title="expectations", title_justify="left")
         for head in ("", "where", "what", "limit", "measured", "margin"):
             table.add_column(head)
         for v in result.verdicts:
-            table.add_row(v.status.value, v.where, v.name, v.limit, v.measured, v.margin,
-                          style=_STYLE[v.status])
+            table.add_row(
+                v.status.value,
+                v.where,
+                v.name,
+                v.limit,
+                v.measured,
+                v.margin,
+                style=_STYLE[v.status],
+            )
         console.print(table)
     for check in result.checks:
-        console.print(f"{check.status.value:>8}  {check.name}: {check.summary}",
-                      style=_STYLE[check.status], highlight=False, markup=False)
+        console.print(
+            f"{check.status.value:>8}  {check.name}: {check.summary}",
+            style=_STYLE[check.status],
+            highlight=False,
+            markup=False,
+        )
     if result.missing:
         console.print(f"the site has no {', '.join(result.missing)}", style="yellow", markup=False)
     console.print()
-    for label, name in (("stream", "live_spliced.mkv"), ("metrics", "metrics.json"),
-                        ("report", "report.html")):
-        console.print(f"{label:>8}  {result.folder / name}", highlight=False, markup=False,
-                      soft_wrap=True)
+    for label, name in (
+        ("stream", "live_spliced.mkv"),
+        ("metrics", "metrics.json"),
+        ("report", "report.html"),
+    ):
+        console.print(
+            f"{label:>8}  {result.folder / name}", highlight=False, markup=False, soft_wrap=True
+        )
     if result.problems:
         console.print()
         for line in result.problems:
@@ -170,15 +189,25 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="play scenarios, record, check, report")
     run.add_argument("scenario", nargs="+", type=Path, help="scenario files (YAML)")
-    run.add_argument("--output", type=Path, default=Path("reports/run"),
-                     help="folder for the results, one subfolder a scenario (default: %(default)s)")
-    run.add_argument("--browser", help="Chrome or chromium to use (default: found on PATH, or "
-                     "$UISPLICE_BROWSER)")
-    run.add_argument("--wsi", choices=("virtual", "passthrough"),
-                     help="override the scenarios' wsi")
+    run.add_argument(
+        "--output",
+        type=Path,
+        default=Path("reports/run"),
+        help="folder for the results, one subfolder a scenario (default: %(default)s)",
+    )
+    run.add_argument(
+        "--browser", help="Chrome or chromium to use (default: found on PATH, or $UISPLICE_BROWSER)"
+    )
+    run.add_argument(
+        "--wsi", choices=("virtual", "passthrough"), help="override the scenarios' wsi"
+    )
     run.add_argument("--display", help="X display for Xvfb, such as :7 (default: a free one)")
-    run.add_argument("--port", type=int, default=0,
-                     help="port of the site's server on 127.0.0.1 (default: a free one)")
+    run.add_argument(
+        "--port",
+        type=int,
+        default=0,
+        help="port of the site's server on 127.0.0.1 (default: a free one)",
+    )
     run.set_defaults(act=_run)
 
     validate = commands.add_parser("validate", help="check scenario files without running them")

@@ -191,9 +191,14 @@ def measure(
     first = 0
     for number, span in enumerate(spans):
         last_span = number == len(spans) - 1
-        end = len(recording.ticks) if last_span else min(
-            # A tick at a phase's very end belongs to the next one.
-            math.ceil(span.end * settings.fps - 1e-6), len(recording.ticks)
+        end = (
+            len(recording.ticks)
+            if last_span
+            else min(
+                # A tick at a phase's very end belongs to the next one.
+                math.ceil(span.end * settings.fps - 1e-6),
+                len(recording.ticks),
+            )
         )
         overran = span.end - span.start - span.duration if span.duration is not None else 0.0
         phases.append(

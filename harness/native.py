@@ -82,7 +82,8 @@ class Library:
     """A loaded shared object with its cffi types: `ffi` and `lib`."""
 
     def __init__(self, file_name: str, *headers: str) -> None:
-        self.ffi = cffi.FFI()
+        # Any: the types come from the headers at run time.
+        self.ffi: Any = cffi.FFI()
         self.ffi.cdef(_declarations(*headers))
         path = library_dir() / file_name
         try:

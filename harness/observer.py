@@ -21,11 +21,11 @@ class Observer:
         """The recording has ended."""
 
     @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[None]:
+    def phase(self, name: str) -> Iterator[None]:  # noqa: ARG002
         """Around each phase."""
         yield
 
     @contextlib.contextmanager
-    def step(self, text: str) -> Iterator[None]:
+    def step(self, text: str) -> Iterator[None]:  # noqa: ARG002
         """Around each step."""
         yield

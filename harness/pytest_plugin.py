@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Guarded: a checkout that is both installed and rooted here registers us once.
     config.addinivalue_line("markers", "scenario: a YAML scenario, played in a real Chrome")
     chosen = config.getoption("--recordings")
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # noqa: DTZ005 -- for people here
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     folder = Path(str(chosen)) if chosen else config.rootpath / "reports" / stamp
     config.stash[_FOLDER] = folder
 
@@ -126,9 +126,7 @@ class ScenarioItem(pytest.Item):
             allure.dynamic.description(self.scenario.description)
         allure.dynamic.feature("scenarios")
         folder = self.config.stash[_FOLDER] / self.path.stem
-        self.result = run_scenario(
-            self.scenario, folder, _options(self.config), _AllureSteps()
-        )
+        self.result = run_scenario(self.scenario, folder, _options(self.config), _AllureSteps())
         _attach(self.result)
         self.add_report_section("call", "recording", _text_table(self.result))
         if self.result.failure is not None:
@@ -136,9 +134,7 @@ class ScenarioItem(pytest.Item):
         if self.result.problems:
             raise ScenarioFailure("\n".join(self.result.problems))
 
-    def repr_failure(
-        self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
-    ) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
         if isinstance(error, (HarnessError, ScenarioFailure)):
             lines = [f"{self.path.name}: {self.scenario.title}", "", str(error)]
@@ -200,8 +196,7 @@ def _attach(result: Result) -> None:
         if path.is_file():
             allure.attach.file(str(path), name=title, attachment_type=mime, extension=extension)
     for path in result.screenshots:
-        allure.attach.file(str(path), name=path.stem,
-                           attachment_type=allure.attachment_type.PNG)
+        allure.attach.file(str(path), name=path.stem, attachment_type=allure.attachment_type.PNG)
 
 
 class RecordedSession:

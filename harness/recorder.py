@@ -131,9 +131,7 @@ class DigestFile:
         """Shape (pictures, macroblocks), memory-mapped."""
         if self.pictures == 0:
             return np.empty((0, self.macroblocks), np.uint64)
-        return np.memmap(
-            self.path, np.uint64, mode="r", shape=(self.pictures, self.macroblocks)
-        )
+        return np.memmap(self.path, np.uint64, mode="r", shape=(self.pictures, self.macroblocks))
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,7 @@ def write_metrics(
         {"name": c.name, "status": c.status.value, "summary": c.summary, "details": c.details}
         for c in checks
     ]
-    data["expectations"] = [
-        {**dataclasses.asdict(v), "status": v.status.value} for v in verdicts
-    ]
+    data["expectations"] = [{**dataclasses.asdict(v), "status": v.status.value} for v in verdicts]
     temporary = path.with_suffix(".json.part")
     temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     temporary.replace(path)
@@ -100,13 +98,25 @@ def measures_row(name: str, m: Measures) -> list[str]:
     ]
 
 
-MEASURES_HEAD = ["phase", "s", "ticks", "unchanged %", "video only %", "changed %", "kB",
-                 "Mbit/s", "PSNR-Y dB"]
+MEASURES_HEAD = [
+    "phase",
+    "s",
+    "ticks",
+    "unchanged %",
+    "video only %",
+    "changed %",
+    "kB",
+    "Mbit/s",
+    "PSNR-Y dB",
+]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], classes: Sequence[str] = ()) -> str:
-    parts = ["<table><thead><tr>", *(f"<th>{html.escape(h)}</th>" for h in head),
-             "</tr></thead><tbody>"]
+    parts = [
+        "<table><thead><tr>",
+        *(f"<th>{html.escape(h)}</th>" for h in head),
+        "</tr></thead><tbody>",
+    ]
     for number, row in enumerate(rows):
         kind = f' class="{classes[number]}"' if classes else ""
         parts.append(f"<tr{kind}>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>")
@@ -206,16 +216,21 @@ def write_html(
         ["bytes", f"{m.bytes:,}", "identical", str(frames.identical)],
         ["bitrate", f"{m.bitrate / 1e6:.3f} Mbit/s", "coalesced", str(frames.coalesced)],
         ["PSNR-Y", f"{m.psnr_y} dB", "dropped", str(frames.dropped)],
-        ["pictures", f"{m.pictures['full']} full, {m.pictures['spliced']} spliced",
-         "keyframes", f"{m.keyframes} (+{m.region_idrs} of the region)"],
+        [
+            "pictures",
+            f"{m.pictures['full']} full, {m.pictures['spliced']} spliced",
+            "keyframes",
+            f"{m.keyframes} (+{m.region_idrs} of the region)",
+        ],
     ]
     phases = [measures_row(f"{n + 1}  {p.name}", p.measures) for n, p in enumerate(metrics.phases)]
     phases.append(measures_row("whole recording", m))
-    times = [[name.replace("_", " "), f"{s.median:.2f}", f"{s.p95:.2f}", f"{s.max:.2f}"]
-             for name, s in metrics.times.items()]
+    times = [
+        [name.replace("_", " "), f"{s.median:.2f}", f"{s.p95:.2f}", f"{s.max:.2f}"]
+        for name, s in metrics.times.items()
+    ]
     judged = [[_MARK[c.status], c.name, c.summary] for c in checks]
-    expected = [[_MARK[v.status], v.where, v.name, v.limit, v.measured, v.margin]
-                for v in verdicts]
+    expected = [[_MARK[v.status], v.where, v.name, v.limit, v.measured, v.margin] for v in verdicts]
     environment = [[k, v] for k, v in metrics.environment.items()]
     kind = [s.status.name.lower() for s in checks]
     kind_expected = [v.status.name.lower() for v in verdicts]

@@ -39,8 +39,12 @@ class RingCounters:
 
 
 @dataclass(frozen=True)
-class Region:
-    """A video as the ring carries it: device pixels, CLOCK_MONOTONIC ns."""
+class VideoRegion:
+    """A <video> as seen: device pixels from the view's top left, clipped to the view.
+
+    `id` stays with one element; `playing` while new frames are expected; `changed_ns`
+    is CLOCK_MONOTONIC, when the page noticed.
+    """
 
     id: int
     x: int
@@ -49,6 +53,11 @@ class Region:
     h: int
     playing: bool
     changed_ns: int
+
+    @property
+    def area(self) -> int:
+        """Device pixels."""
+        return self.w * self.h
 
 
 class FrameRing:
@@ -100,7 +109,7 @@ class FrameRing:
             passthrough=bool(h.passthrough),
         )
 
-    def set_regions(self, regions: Sequence[Region]) -> None:
+    def set_regions(self, regions: Sequence[VideoRegion]) -> None:
         """Tells the recorder where videos are and whether they play."""
         ffi = self._native.ffi
         limit = self._native.lib.UIS_RING_MAX_REGIONS

@@ -51,7 +51,7 @@ class SessionSettings:
 
     folder: Path
     open: str
-    recorder: RecorderSettings = RecorderSettings()
+    recorder: RecorderSettings = field(default_factory=RecorderSettings)
     title: str = "recording"
     site: Path | None = None
     clips: tuple[str, ...] = ()
@@ -153,9 +153,7 @@ class Session:
             self._ring = self._cleanup.enter_context(FrameRing(r.width, r.height))
             layer = LayerEnvironment(folder=layers, ring=self._ring.name, wsi=s.wsi)
             self._browser = self._cleanup.enter_context(
-                BrowserSession(
-                    executable, display.name, r.width, r.height, s.folder, layer=layer
-                )
+                BrowserSession(executable, display.name, r.width, r.height, s.folder, layer=layer)
             )
             tracker = VideoStateTracker(self._ring.set_regions, r.width, r.height)
             tracker.attach(self._browser.context)
@@ -393,9 +391,7 @@ def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
                     session.wait(schedule.planned - session.recorder.elapsed)
         finally:
             end = max(schedule.planned, session.recorder.elapsed)
-            schedule.spans.append(
-                PhaseSpan(phase.name, start, end, phase.duration, phase.line)
-            )
+            schedule.spans.append(PhaseSpan(phase.name, start, end, phase.duration, phase.line))
 
 
 def expected_ticks(scenario: Scenario) -> int | None:
@@ -461,9 +457,7 @@ def _conclude(
 ) -> Result:
     """Checks and reports what was recorded; Chrome may be gone already."""
     assert session.recording is not None
-    metrics = measure(
-        session.recording, scenario.title, schedule.spans, session.marks, environment
-    )
+    metrics = measure(session.recording, scenario.title, schedule.spans, session.marks, environment)
     interrupted = failure is not None and not isinstance(failure, Exception)
     verdicts = () if interrupted else judge(scenario, metrics)
     return conclude(session, metrics, verdicts, failure, observer, quick=interrupted)
@@ -511,9 +505,7 @@ def conclude(
     video = mp4.name if remux_to_mp4(recording.stream, mp4) else None
     outcome = {"passed": not problems, "problems": problems}
     write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome)
-    write_html(
-        folder / "report.html", metrics, recording.ticks, checks, verdicts, problems, video
-    )
+    write_html(folder / "report.html", metrics, recording.ticks, checks, verdicts, problems, video)
     if not problems:
         recording.digests.path.unlink(missing_ok=True)  # evidence only where something failed
     return result

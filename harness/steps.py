@@ -28,7 +28,6 @@ from harness.scenario import (
     Mark,
     Move,
     Open,
-    Phase,
     Press,
     Screenshot,
     Scroll,
@@ -63,19 +62,6 @@ _VIDEO_STATES = {
 }
 
 
-@dataclass(frozen=True)
-class PhaseRun:
-    """When a phase ran (CLOCK_MONOTONIC, nanoseconds).
-
-    `overrun` is how many seconds its steps took longer than its duration, 0 if they fit.
-    """
-
-    phase: Phase
-    start_ns: int
-    end_ns: int
-    overrun: float
-
-
 @dataclass
 class StepRunner:
     """Runs steps on `page`, one after the other, in the thread that owns Playwright.
@@ -95,18 +81,6 @@ class StepRunner:
     on_screenshot: Callable[[str, bytes], None] = lambda _name, _png: None
     mouse_speed: float = MOUSE_SPEED
     _mouse: tuple[float, float] = field(default=(0.0, 0.0), init=False)
-
-    def run_phase(self, phase: Phase) -> PhaseRun:
-        """Plays a phase and waits until its duration is over. Raises as run does."""
-        start = time.monotonic_ns()
-        for step in phase.steps:
-            self.run(step, phase.name)
-        overrun = 0.0
-        if phase.duration is not None:
-            left = phase.duration - (time.monotonic_ns() - start) / 1e9
-            overrun = max(0.0, -left)
-            self.sleep(left)
-        return PhaseRun(phase, start, time.monotonic_ns(), overrun)
 
     def run(self, step: BaseStep, phase: str) -> None:
         """Plays one step.

@@ -75,13 +75,15 @@ def judge(scenario: Scenario, metrics: Metrics) -> tuple[Verdict, ...]:
         phase = measured.get(wanted.name)
         if phase is None:
             verdicts += [
-                Verdict(wanted.name, name, str(limit), "phase not reached", "", Status.NOT_RUN,
-                        0, 0)
+                Verdict(
+                    wanted.name, name, str(limit), "phase not reached", "", Status.NOT_RUN, 0, 0
+                )
                 for name, limit in wanted.expect.limits()
             ]
         else:
-            verdicts += _judge(wanted.name, wanted.expect, phase.measures, phase.first_tick,
-                               phase.end_tick)
+            verdicts += _judge(
+                wanted.name, wanted.expect, phase.measures, phase.first_tick, phase.end_tick
+            )
     return (*verdicts, *_judge(WHOLE, scenario.expect, metrics.total, 0, metrics.total.ticks))
 
 

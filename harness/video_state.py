@@ -16,33 +16,13 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Frame, Page
 
+from harness.ring import VideoRegion
+
 BINDING = "__uispliceVideos"
 MAX_REGIONS = 8  # what the frame ring can carry
 MAX_SIDE = 4096  # device pixels, the largest view there is
 SCRIPT = Path(__file__).with_name("page_script.js")
 _LONGEST_DELAY_NS = 10_000_000_000
-
-
-@dataclass(frozen=True)
-class VideoRegion:
-    """A <video> as seen: device pixels from the view's top left, clipped to the view.
-
-    `id` stays with one element; `playing` while new frames are expected; `changed_ns`
-    is CLOCK_MONOTONIC, when the page noticed.
-    """
-
-    id: int
-    x: int
-    y: int
-    w: int
-    h: int
-    playing: bool
-    changed_ns: int
-
-    @property
-    def area(self) -> int:
-        """Device pixels."""
-        return self.w * self.h
 
 
 @dataclass(frozen=True)

@@ -4,5 +4,5 @@ import { picture } from "./artwork.js";
 import { find } from "./catalogue.js";
 
 const page = document.querySelector(".idle");
-page.prepend(await picture(find("Low Winter Sun"), window.innerWidth, window.innerHeight, { lettered: false }));
+page.prepend(await picture(find("Lighthouse Nine"), window.innerWidth, window.innerHeight, { lettered: false }));
 page.hidden = false;

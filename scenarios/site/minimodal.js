@@ -28,9 +28,11 @@ export function previewOnHover(actions) {
     detail: (title) => { actions.detail(title); close(); },
   };
 
-  document.addEventListener("pointerover", (event) => {
+  // Only a pointer that moves on a card looks at it. One that rests while a window closes or
+  // a page scrolls gets cards below it that nobody asked for.
+  document.addEventListener("pointermove", (event) => {
     if (event.pointerType === "touch") return;
-    const under = event.target.closest?.(".card");
+    const under = event.target.closest?.(".card") ?? null;
     if (under === card) return;
     forget();
     if (!under || preview) return;
@@ -39,6 +41,9 @@ export function previewOnHover(actions) {
       preview = new Preview(under, within, close);
       card = null;
     }, settings.hoverDelay);
+  });
+  document.addEventListener("pointerover", (event) => {
+    if (card && !card.contains(event.target)) forget();
   });
   // A card that is pressed or scrolled away is not looked at.
   document.addEventListener("pointerdown", forget);

@@ -21,8 +21,8 @@ def ui(width: int, height: int, seed: int = 1) -> Frame:
     for _ in range(40):
         x, y = rng.integers(0, max(width - 40, 1)), rng.integers(0, max(height - 24, 1))
         w, h = rng.integers(16, 120), rng.integers(12, 80)
-        out[y:y + h, x:x + w, :3] = rng.integers(0, 255, 3)
-        out[y:y + h:4, x:x + w, :3] //= 2  # text-like lines
+        out[y : y + h, x : x + w, :3] = rng.integers(0, 255, 3)
+        out[y : y + h : 4, x : x + w, :3] //= 2  # text-like lines
     out[..., 3] = 255
     return out
 
@@ -49,5 +49,5 @@ def paste(onto: Frame, picture: Frame, x: int, y: int) -> Frame:
     out = onto.copy()
     h = min(picture.shape[0], onto.shape[0] - y)
     w = min(picture.shape[1], onto.shape[1] - x)
-    out[y:y + h, x:x + w] = picture[:h, :w]
+    out[y : y + h, x : x + w] = picture[:h, :w]
     return out

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from harness.native import native
 from harness.recorder import Fault, Recorder, RecorderSettings, Recording
-from harness.ring import FrameRing, Region
+from harness.ring import FrameRing, VideoRegion
 
 Frame = npt.NDArray[np.uint8]  # (height, width, 4), B G R A
 
@@ -64,7 +64,7 @@ class Script:
 
 def record(
     path: Path,
-    frames: Sequence[tuple[Frame | None, Sequence[Region]]],
+    frames: Sequence[tuple[Frame | None, Sequence[VideoRegion]]],
     *,
     fps: int = 48,
     qp: int = 23,

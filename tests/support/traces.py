@@ -25,11 +25,10 @@ def processes(words: tuple[str, ...] = ("uisplice-profile-", "Xvfb -displayfd"))
 
 
 def left_behind() -> set[str]:
-    """Processes, shared memory, profiles and X locks of this project that exist now."""
-    shared = {str(p) for p in Path("/dev/shm").glob("uisplice-*")}
+    """Processes, shared memory and profiles of this project that exist now."""
+    shared = {str(p) for p in Path("/dev/shm").glob("uisplice-[0-9]*-*-*")}
     profiles = {str(p) for p in Path(tempfile.gettempdir()).glob("uisplice-profile-*")}
-    locks = {str(p) for p in Path("/tmp").glob(".X*-lock")}
-    return processes() | shared | profiles | locks
+    return processes() | shared | profiles
 
 
 class Watch:

@@ -34,10 +34,12 @@ def run(function, now, before, damage):
 @given(
     width=st.integers(1, 70),
     height=st.integers(1, 70),
-    points=st.lists(st.tuples(st.integers(0, 69), st.integers(0, 69), st.integers(0, 3)),
-                    max_size=6),
-    damage=st.tuples(st.integers(-20, 80), st.integers(-20, 80), st.integers(0, 120),
-                     st.integers(0, 120)),
+    points=st.lists(
+        st.tuples(st.integers(0, 69), st.integers(0, 69), st.integers(0, 3)), max_size=6
+    ),
+    damage=st.tuples(
+        st.integers(-20, 80), st.integers(-20, 80), st.integers(0, 120), st.integers(0, 120)
+    ),
 )
 @settings(max_examples=300, deadline=None)
 def test_fast_equals_plain_equals_numpy(width, height, points, damage):
@@ -53,7 +55,7 @@ def test_fast_equals_plain_equals_numpy(width, height, points, damage):
 
     x, y, w, h = damage
     inside = np.zeros((height, width), bool)
-    inside[max(0, y):max(0, y + h), max(0, x):max(0, x + w)] = True
+    inside[max(0, y) : max(0, y + h), max(0, x) : max(0, x + w)] = True
     changed = (now != before).any(axis=2) & inside
     expected = np.zeros_like(fast[1])
     for py, px in zip(*np.nonzero(changed), strict=True):

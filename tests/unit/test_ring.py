@@ -12,7 +12,7 @@ from support.feeder import Feeder
 
 from harness.errors import EnvironmentProblem
 from harness.native import native
-from harness.ring import FrameRing, Region
+from harness.ring import FrameRing, VideoRegion
 
 
 def frame(value: int, width: int = 64, height: int = 48) -> np.ndarray:
@@ -87,7 +87,7 @@ def test_only_frames_before_a_time_are_taken():
 
 def test_regions_go_through():
     with FrameRing(64, 48) as ring:
-        ring.set_regions([Region(5, 1, 2, 30, 40, True, 99)])
+        ring.set_regions([VideoRegion(5, 1, 2, 30, 40, True, 99)])
         out = native().ffi.new("uis_video_region[8]")
         assert native().lib.uis_ring_get_regions(ring.pointer, out) == 1
         assert (out[0].id, out[0].rect.w, out[0].playing, out[0].changed_ns) == (5, 30, 1, 99)
@@ -120,7 +120,7 @@ def test_attach_refuses_a_ring_that_does_not_fit(offset: int, value: int, words:
         assert words in attach_error(ring.name)
 
 
-def test_attach_names_what_is_missing_or_too_small(tmp_path: Path):
+def test_attach_names_what_is_missing_or_too_small():
     assert "cannot open frame ring /uisplice-none" in attach_error("/uisplice-none")
     short = Path("/dev/shm/uisplice-test-short")
     try:

@@ -23,7 +23,7 @@ from harness.checks import (
 )
 from harness.metrics import count_frames, measure
 from harness.recorder import Fault, Picture, Recording, TickClass
-from harness.ring import Region
+from harness.ring import VideoRegion
 
 FPS = 48
 
@@ -34,7 +34,7 @@ def session(width: int, height: int, video: tuple[int, int, int, int], ticks: in
     x, y, w, h = video
     base = content.ui(width, height)
     clip = content.natural(w, h, ticks)
-    region = Region(1, x, y, w, h, True, 0)
+    region = VideoRegion(1, x, y, w, h, True, 0)
     frames = []
     for i in range(ticks):
         if i % 9 == 4:
@@ -83,8 +83,8 @@ def test_every_picture_is_exact(tmp_path: Path, width, height, video):
 def test_classes_come_from_the_pixels(tmp_path: Path):
     base = content.ui(640, 384)
     clip = content.natural(256, 144, 12)
-    playing = Region(1, 160, 96, 256, 144, True, 0)
-    paused = Region(1, 160, 96, 256, 144, False, 0)
+    playing = VideoRegion(1, 160, 96, 256, 144, True, 0)
+    paused = VideoRegion(1, 160, 96, 256, 144, False, 0)
     inside = content.paste(base, clip[0], 160, 96)
     outside = inside.copy()
     outside[96 + 144, 200, 0] ^= 255  # one pixel below the video
@@ -117,7 +117,10 @@ def test_a_video_that_moves_without_a_changed_picture_is_coded_in_full(tmp_path:
     """The old place is not in LTR 0: the tick is VIDEO_ONLY, its picture full."""
     base = content.ui(640, 384)
     clip = content.natural(128, 96, 8)
-    left, right = Region(1, 64, 96, 128, 96, True, 0), Region(2, 432, 96, 128, 96, True, 0)
+    left, right = (
+        VideoRegion(1, 64, 96, 128, 96, True, 0),
+        VideoRegion(2, 432, 96, 128, 96, True, 0),
+    )
     frames = [(content.paste(base, clip[i], 64, 96), [left]) for i in range(4)]
     stand = frames[-1][0]
     frames += [(content.paste(stand, clip[i], 432, 96), [right]) for i in range(4)]
@@ -135,7 +138,7 @@ def test_frame_num_wraps(tmp_path: Path):
     for _ in range(300):
         noisy = base.copy()
         noisy[32:64, 64:96, :3] = rng.integers(0, 255, (32, 32, 3))
-        frames.append((noisy, [Region(1, 64, 32, 32, 32, True, 0)]))
+        frames.append((noisy, [VideoRegion(1, 64, 32, 32, 32, True, 0)]))
     recording = record(tmp_path / "s.mkv", frames, first=base, fps=120)
     numbers = [tick.frame_num for tick in recording.ticks if tick.picture is not Picture.NONE]
     assert 0 in numbers[1:], "frame_num never wrapped"
@@ -143,10 +146,12 @@ def test_frame_num_wraps(tmp_path: Path):
 
 
 def test_a_lost_present_is_counted_and_its_damage_is_not_missed(tmp_path: Path):
+    import time
+
+    from support.feeder import Feeder
+
     from harness.recorder import Recorder, RecorderSettings
     from harness.ring import FrameRing
-    from support.feeder import Feeder
-    import time
 
     base = content.ui(160, 96)
     second, third = base.copy(), base.copy()
@@ -231,7 +236,7 @@ def test_the_container_check_sees_a_missing_picture(tmp_path: Path):
     first, frames = session(320, 192, (64, 48, 128, 96), ticks=20)
     recording = record(tmp_path / "s.mkv", frames, first=first, fps=FPS)
     assert check_container(recording).passed
-    more = dataclasses.replace(recording, ticks=recording.ticks + (recording.ticks[1],))
+    more = dataclasses.replace(recording, ticks=(*recording.ticks, recording.ticks[1]))
     assert check_container(more).status is Status.FAILED
 
 
