@@ -206,7 +206,7 @@ class RecordedSession:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._result: Result | None = None
-        self._spans: list[PhaseSpan] = []
+        self.spans: list[PhaseSpan] = []
         self.page = session.page
 
     @property
@@ -215,6 +215,10 @@ class RecordedSession:
         if self._result is None:
             raise RuntimeError("the recording still runs: use `result` behind the with block")
         return self._result
+
+    @result.setter
+    def result(self, result: Result) -> None:
+        self._result = result
 
     def wait(self, seconds: float) -> None:
         """Lets time pass while the page is watched."""
@@ -226,7 +230,7 @@ class RecordedSession:
         start = self._session.recorder.elapsed
         with allure.step(name):
             yield
-        self._spans.append(PhaseSpan(name, start, self._session.recorder.elapsed))
+        self.spans.append(PhaseSpan(name, start, self._session.recorder.elapsed))
 
 
 @pytest.fixture
@@ -273,16 +277,18 @@ def recording(
             session.open()
             recorded = RecordedSession(session)
             session.start()
-            yield recorded
-            stopped = session.stop()
-            environment = session.environment()
-        spans = recorded._spans or [PhaseSpan("recording", 0.0, stopped.duration)]
-        metrics = measure(stopped, settings.title, spans, session.marks, environment)
-        result = conclude(session, metrics, (), None, Observer())
-        recorded._result = result
-        _attach(result)
-        if check and not result.passed:
-            raise ScenarioFailure("\n".join(result.problems))
+            try:
+                yield recorded
+            finally:
+                # Also when the test fails: its recording is the evidence.
+                stopped = session.stop()
+                environment = session.environment()
+                spans = recorded.spans or [PhaseSpan("recording", 0.0, stopped.duration)]
+                metrics = measure(stopped, settings.title, spans, session.marks, environment)
+                recorded.result = conclude(session, metrics, (), None, Observer())
+                _attach(recorded.result)
+        if check and not recorded.result.passed:
+            raise ScenarioFailure("\n".join(recorded.result.problems))
 
     return record
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.capture import Capture, capture
+from support.traces import processes
 
 pytestmark = pytest.mark.chrome
 
@@ -105,12 +108,7 @@ def test_capture_goes_on_after_the_gpu_process_died(tmp_path: Path):
     with capture(tmp_path, 640, 360) as shot:
         shot.page.goto((tmp_path / "p.html").as_uri())
         shot.settle()
-        import os
-        import signal
-
-        from support.traces import processes
-
-        mine = [line for line in processes(("--type=gpu-process",))]
+        mine = processes(("--type=gpu-process",))
         assert mine
         for line in mine:
             os.kill(int(line.split()[0]), signal.SIGKILL)
@@ -120,7 +118,7 @@ def test_capture_goes_on_after_the_gpu_process_died(tmp_path: Path):
 
 
 @pytest.mark.parametrize("wsi", ["virtual", "passthrough"])
-def test_no_validation_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wsi: str):
+def test_no_validation_error(tmp_path: Path, wsi: str):
     (tmp_path / "p.html").write_text(PAGE)
     with capture(tmp_path, 640, 360, wsi=wsi, environment=VALIDATION) as shot:
         shot.page.goto((tmp_path / "p.html").as_uri())

@@ -107,7 +107,8 @@ static VkResult submit_copy(uis_swapchain *swapchain, uis_queue *queue,
     uis_image *image = &swapchain->images[index];
     /* The driver returned the image while the worker still copies its last
      * frame: it is a whole swapchain behind. */
-    if (!uis_swapchain_wait_image(swapchain, index, COPY_WAIT_NS) || !queue || info->waitSemaphoreCount > MAX_WAITS ||
+    if (!queue || info->waitSemaphoreCount > MAX_WAITS ||
+        !uis_swapchain_wait_image(swapchain, index, COPY_WAIT_NS) ||
         !uis_readback_prepare(swapchain, queue->family)) {
         uis_capture_lost();
         return VK_NOT_READY;
