@@ -1,6 +1,6 @@
 // A long wall of titles. With ?auto=1 it scrolls by itself, up and down, one step in each
 // animation frame, so that every frame that the browser presents differs from the last.
-// ?speed= sets how fast, in pixels a second.
+// ?speed= sets how fast, in pixels a second. ?rich=1 makes each frame dearer to draw.
 
 import { picture } from "./artwork.js";
 import { titles } from "./catalogue.js";
@@ -8,6 +8,7 @@ import { el } from "./element.js";
 
 const query = new URLSearchParams(location.search);
 const speed = Number.parseFloat(query.get("speed")) || 360;
+document.documentElement.classList.toggle("rich", query.get("rich") === "1");
 const wall = document.querySelector(".wall");
 
 const entry = async (title) =>
