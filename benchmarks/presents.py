@@ -40,24 +40,17 @@ COUNT = """seconds => new Promise(done => {
 })"""
 
 
-UNLIMITED = ("--disable-gpu-vsync", "--disable-frame-rate-limit")
-
-
-def alone(
-    url: str, width: int, height: int, seconds: float, folder: Path, switches: tuple[str, ...]
-) -> float:
+def alone(url: str, width: int, height: int, seconds: float, folder: Path) -> float:
     """Frames a second without any layer."""
     with (
         VirtualDisplay(width, height) as display,
-        BrowserSession(
-            find_browser(), display.name, width, height, folder, extra_arguments=switches
-        ) as browser,
+        BrowserSession(find_browser(), display.name, width, height, folder) as browser,
     ):
         return measure(browser, url, seconds)
 
 
 def captured(
-    url: str, width: int, height: int, seconds: float, folder: Path, switches: tuple[str, ...]
+    url: str, width: int, height: int, seconds: float, folder: Path
 ) -> tuple[float, float]:
     """Frames a second with capture, and presents a second by the ring's count."""
     with (
@@ -70,12 +63,10 @@ def captured(
             height,
             folder,
             layer=LayerEnvironment(layer_dir(), ring.name),
-            extra_arguments=switches,
         ) as browser,
     ):
         # A recorder that was not started reads every frame; it also sets the pace.
-        rate = 1000 if switches else 60
-        recorder = Recorder(RecorderSettings(width, height, fps=rate), ring, folder / "unused.mkv")
+        recorder = Recorder(RecorderSettings(width, height, fps=60), ring, folder / "unused.mkv")
         try:
             browser.page.goto(url)
             browser.page.wait_for_timeout(1500)
@@ -97,10 +88,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--sizes", nargs="+", default=["1280x720", "1920x1080"])
-    parser.add_argument("--unlimited", action="store_true", help="lift Chrome's 60 frames a second")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
-    switches = UNLIMITED if arguments.unlimited else ()
     results = {}
     with tempfile.TemporaryDirectory() as name, SiteServer(SITE) as server:
         for size, page in itertools.product(arguments.sizes, PAGES):
@@ -108,8 +97,8 @@ def main() -> None:
             width, height = (int(n) for n in size.split("x"))
             without, with_layer, presents = [], [], []
             for round_ in range(arguments.rounds):
-                without.append(alone(url, width, height, arguments.seconds, Path(name), switches))
-                frames, seen = captured(url, width, height, arguments.seconds, Path(name), switches)
+                without.append(alone(url, width, height, arguments.seconds, Path(name)))
+                frames, seen = captured(url, width, height, arguments.seconds, Path(name))
                 with_layer.append(frames)
                 presents.append(seen)
                 print(

@@ -220,7 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point. Exit codes: 0 passed, 1 failed, 2 bad input, 3 the machine
     lacks something, 130 interrupted."""
     parsed = _parser().parse_args(arguments)
-    console = Console(stderr=False)
+    # Piped into a file or a CI log there is no width to fit: let the tables breathe.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         return int(parsed.act(parsed, console))
     except HarnessError as error:

@@ -219,7 +219,10 @@ def measure(
         field = f"{name}_ms"
         for kind in (Picture.FULL, Picture.SPLICED):
             spread = Spread.of(
-                getattr(tick, field) for tick in recording.ticks if tick.picture is kind
+                getattr(tick, field)
+                for tick in recording.ticks
+                # The first picture has no latency: its frame was there before.
+                if tick.picture is kind and not (name == "latency" and tick.index == 0)
             )
             if spread:
                 times[f"{name}_{kind.name.lower()}"] = spread

@@ -245,7 +245,8 @@ static int process(uis_recorder *r, arrivals *a, bool first, record *item, char 
     if (uis_picture_coder_code(r->coder, &c, t, &item->au, err, err_size) != 0)
         return -1;
     uint64_t done = uis_now_ns();
-    t->latency_ns = done > t->present_ns ? done - t->present_ns : 0;
+    /* The first picture's frame had been standing for as long as it pleased. */
+    t->latency_ns = !first && done > t->present_ns ? done - t->present_ns : 0;
     item->digests = malloc(uis_picture_coder_mbs(r->coder) * sizeof *item->digests);
     if (!item->digests) {
         snprintf(err, err_size, "out of memory");
