@@ -103,7 +103,7 @@ class Library:
 @functools.cache
 def native() -> Library:
     """The recorder's library."""
-    return Library("libuisplice.so", "frame_ring.h", "dirty_map.h", "recorder.h")
+    return Library("libuisplice.so", "frame_ring.h", "dirty_map.h", "recorder.h", "bitstream.h")
 
 
 @functools.cache

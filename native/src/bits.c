@@ -27,15 +27,43 @@ uint32_t uis_read_bits(uis_bit_reader *r, unsigned count) {
     return value;
 }
 
-uint32_t uis_read_ue(uis_bit_reader *r) {
-    unsigned zeros = 0;
-    while (!r->overrun && uis_read_bits(r, 1) == 0) {
-        if (++zeros > 31) { /* no ue(v) of this profile is that long */
-            r->overrun = true;
-            return 0;
-        }
+uint32_t uis_peek32(const uis_bit_reader *r) {
+    const size_t byte = r->position >> 3, bytes = (r->bits + 7) >> 3;
+    uint64_t word = 0;
+    if (byte + 5 <= bytes) {
+        for (size_t i = 0; i < 5; i++)
+            word = word << 8 | r->data[byte + i];
+    } else {
+        for (size_t i = 0; i < 5; i++)
+            word = word << 8 | (byte + i < bytes ? r->data[byte + i] : 0);
     }
-    return r->overrun ? 0 : ((1u << zeros) - 1) + uis_read_bits(r, zeros);
+    return (uint32_t)(word >> (8 - (r->position & 7)));
+}
+
+void uis_skip_bits(uis_bit_reader *r, size_t count) {
+    if (count > r->bits - r->position) {
+        r->position = r->bits;
+        r->overrun = true;
+    } else {
+        r->position += count;
+    }
+}
+
+uint32_t uis_read_ue(uis_bit_reader *r) {
+    uint32_t next = uis_peek32(r);
+    /* No ue(v) of a picture has more than 31 zeros; 15 is the usual limit. */
+    unsigned zeros = next ? (unsigned)__builtin_clz(next) : 32;
+    if (zeros <= 15) {
+        uis_skip_bits(r, 2 * zeros + 1);
+        return r->overrun ? 0 : (next >> (31 - 2 * zeros)) - 1;
+    }
+    uis_skip_bits(r, zeros);
+    if (zeros > 31 || r->overrun) {
+        r->overrun = true;
+        return 0;
+    }
+    uis_skip_bits(r, 1);
+    return ((1u << zeros) - 1) + uis_read_bits(r, zeros);
 }
 
 int32_t uis_read_se(uis_bit_reader *r) {

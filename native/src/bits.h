@@ -19,6 +19,10 @@ typedef struct uis_bit_reader {
 
 void uis_bit_reader_init(uis_bit_reader *r, const uint8_t *data, size_t bytes);
 uint32_t uis_read_bits(uis_bit_reader *r, unsigned count); /* 0..32 */
+/* The next 32 bits without moving; zeros behind the end. */
+uint32_t uis_peek32(const uis_bit_reader *r);
+/* Moves on; past the end sets `overrun`. */
+void uis_skip_bits(uis_bit_reader *r, size_t count);
 uint32_t uis_read_ue(uis_bit_reader *r);
 int32_t uis_read_se(uis_bit_reader *r);
 

@@ -13,8 +13,22 @@ int uis_parse_sps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
         return -1;
     p->log2_max_frame_num = uis_read_ue(&r) + 4;
     p->poc_type = uis_read_ue(&r);
-    if (p->poc_type != 2 || p->log2_max_frame_num > 16)
+    if (p->poc_type > 2 || p->log2_max_frame_num > 16)
         return -1;
+    if (p->poc_type == 0) {
+        p->log2_max_poc_lsb = uis_read_ue(&r) + 4;
+        if (p->log2_max_poc_lsb > 16)
+            return -1;
+    } else if (p->poc_type == 1) {
+        p->poc_delta_always_zero = uis_read_bits(&r, 1);
+        uis_read_se(&r);
+        uis_read_se(&r);
+        uint32_t cycle = uis_read_ue(&r);
+        if (cycle > 255)
+            return -1;
+        for (uint32_t i = 0; i < cycle; i++)
+            uis_read_se(&r);
+    }
     p->num_ref_frames = uis_read_ue(&r);
     uis_read_bits(&r, 1); /* gaps_in_frame_num_value_allowed_flag */
     p->mb_width = uis_read_ue(&r) + 1;
@@ -30,7 +44,8 @@ int uis_parse_pps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
     uis_read_ue(&r); /* pic_parameter_set_id */
     uis_read_ue(&r); /* seq_parameter_set_id */
     p->entropy_coding = uis_read_bits(&r, 1);
-    if (uis_read_bits(&r, 1) != 0 || uis_read_ue(&r) != 0) /* POC present, slice groups */
+    p->pic_order_present = uis_read_bits(&r, 1);
+    if (uis_read_ue(&r) != 0) /* slice groups */
         return -1;
     p->num_ref_idx_l0_default = uis_read_ue(&r) + 1;
     uis_read_ue(&r);
@@ -49,6 +64,35 @@ int uis_parse_pps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
     return 0;
 }
 
+/* ref_pic_list_modification() of list 0 (7.3.3.1). */
+static int skip_list_modification(uis_bit_reader *r) {
+    for (int i = 0; i < 66 && !r->overrun; i++) {
+        uint32_t idc = uis_read_ue(r);
+        if (idc == 3)
+            return 0;
+        if (idc > 2)
+            return -1;
+        uis_read_ue(r);
+    }
+    return -1;
+}
+
+/* The MMCOs of dec_ref_pic_marking() (7.3.3.3). */
+static int skip_marking(uis_bit_reader *r) {
+    for (int i = 0; i < 66 && !r->overrun; i++) {
+        uint32_t operation = uis_read_ue(r);
+        if (operation == 0)
+            return 0;
+        if (operation > 6)
+            return -1;
+        if (operation != 5)
+            uis_read_ue(r);
+        if (operation == 3)
+            uis_read_ue(r);
+    }
+    return -1;
+}
+
 int uis_parse_slice_header(uis_bit_reader *r, uint8_t nal_header, const uis_parameters *p,
                            uis_slice_header *h) {
     *h = (uis_slice_header){.idr = (nal_header & 31) == UIS_NAL_IDR};
@@ -61,19 +105,25 @@ int uis_parse_slice_header(uis_bit_reader *r, uint8_t nal_header, const uis_para
     h->frame_num = uis_read_bits(r, p->log2_max_frame_num);
     if (h->idr)
         h->idr_pic_id = uis_read_ue(r);
+    if (p->poc_type == 0) {
+        uis_read_bits(r, p->log2_max_poc_lsb);
+        if (p->pic_order_present)
+            uis_read_se(r);
+    } else if (p->poc_type == 1 && !p->poc_delta_always_zero) {
+        uis_read_se(r);
+        if (p->pic_order_present)
+            uis_read_se(r);
+    }
     if (h->type == UIS_SLICE_P) {
-        uint32_t active = p->num_ref_idx_l0_default;
-        if (uis_read_bits(r, 1))
-            active = uis_read_ue(r) + 1;
-        /* A list that is longer or reordered would give ref_idx another
-         * meaning in the spliced stream, where entry 0 is all there is. */
-        if (active != 1 || uis_read_bits(r, 1))
+        h->num_ref = uis_read_bits(r, 1) ? uis_read_ue(r) + 1 : p->num_ref_idx_l0_default;
+        h->list_modified = uis_read_bits(r, 1);
+        if (h->num_ref > 32 || (h->list_modified && skip_list_modification(r) != 0))
             return -1;
     }
     if (reference) {
         if (h->idr)
             uis_read_bits(r, 2);
-        else if (uis_read_bits(r, 1)) /* adaptive marking: not with one reference */
+        else if ((h->adaptive_marking = uis_read_bits(r, 1)) && skip_marking(r) != 0)
             return -1;
     }
     h->qp_delta = uis_read_se(r);
@@ -98,10 +148,14 @@ void uis_write_slice_header(uis_bit_writer *w, const uis_parameters *p,
     if (h->idr)
         uis_write_ue(w, h->idr_pic_id);
     if (h->type == UIS_SLICE_P) {
-        uis_write_bits(w, 0, 1); /* num_ref_idx_active_override_flag */
+        uis_write_bits(w, h->num_ref != 1, 1); /* num_ref_idx_active_override_flag */
+        if (h->num_ref != 1)
+            uis_write_ue(w, h->num_ref - 1);
         uis_write_bits(w, 1, 1); /* ref_pic_list_modification_flag_l0 */
-        uis_write_ue(w, 2);      /* long_term_pic_num follows */
-        uis_write_ue(w, h->reference);
+        for (uint32_t i = 0; i < h->num_ref; i++) {
+            uis_write_ue(w, 2); /* long_term_pic_num follows */
+            uis_write_ue(w, h->reference[i]);
+        }
         uis_write_ue(w, 3); /* end */
     }
     if (h->idr) {

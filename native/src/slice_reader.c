@@ -45,7 +45,11 @@ int uis_read_slices(const uint8_t *data, size_t size, const uis_parameters *p, u
         uis_bit_reader r;
         uis_bit_reader_init(&r, out->rbsp + used, s->rbsp_size);
         size_t end = uis_rbsp_payload_bits(out->rbsp + used, s->rbsp_size);
-        if (uis_parse_slice_header(&r, nal[0], p, &s->header) != 0 || r.position > end)
+        /* A list that is longer or reordered would give ref_idx another meaning in
+         * the spliced stream, whose lists are its own. */
+        if (uis_parse_slice_header(&r, nal[0], p, &s->header) != 0 || r.position > end ||
+            s->header.list_modified || s->header.adaptive_marking ||
+            (s->header.type == UIS_SLICE_P && s->header.num_ref != 1))
             return fail(err, err_size, "an encoder wrote a slice header that is not plain Baseline");
         s->data_from = r.position;
         s->data_bits = end - r.position;
@@ -78,7 +82,7 @@ int uis_read_parameters(const uint8_t *data, size_t size, uis_parameters *out, c
     }
     if (!sps || !pps)
         return fail(err, err_size, "an encoder wrote no parameter sets");
-    if (out->entropy_coding != 0 || out->weighted_pred != 0 || out->num_ref_frames != 1 ||
+    if (out->poc_type != 2 || out->entropy_coding != 0 || out->weighted_pred != 0 || out->num_ref_frames != 1 ||
         out->num_ref_idx_l0_default != 1)
         return fail(err, err_size, "an encoder must code CAVLC with one plain reference");
     return 0;

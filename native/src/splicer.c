@@ -62,6 +62,7 @@ static void finish_slice(uis_splicer *s, bool idr, uis_buffer *out) {
 /* What all slices of the next picture have in common. */
 static uis_slice_header picture_header(const uis_splicer *s, uint32_t long_term_index) {
     return (uis_slice_header){.type = UIS_SLICE_P,
+                              .num_ref = 1,
                               .frame_num = s->frame_num,
                               .idr_pic_id = s->idr_pic_id,
                               .long_term_index = long_term_index,
@@ -95,7 +96,7 @@ int uis_splice_full(uis_splicer *s, const uis_encoded *picture, const uis_parame
         h.first_mb = from->header.first_mb;
         h.type = from->header.type;
         h.idr = picture->idr;
-        h.reference = LTR_FULL;
+        h.reference[0] = LTR_FULL;
         h.qp_delta = from->header.qp_delta;
         h.disable_deblocking = from->header.disable_deblocking;
         h.alpha_offset_div2 = from->header.alpha_offset_div2;
@@ -113,7 +114,7 @@ int uis_splice_full(uis_splicer *s, const uis_encoded *picture, const uis_parame
 static void write_skip_slice(uis_splicer *s, uint32_t first_mb, uint32_t count, uis_buffer *out) {
     uis_slice_header h = picture_header(s, LTR_SPLICED);
     h.first_mb = first_mb;
-    h.reference = s->faults & UIS_FAULT_WRONG_LTR ? LTR_SPLICED : LTR_FULL;
+    h.reference[0] = s->faults & UIS_FAULT_WRONG_LTR ? LTR_SPLICED : LTR_FULL;
     uis_write_slice_header(&s->writer, &s->parameters, &h);
     uis_write_ue(&s->writer, count); /* mb_skip_run */
     finish_slice(s, false, out);
@@ -140,7 +141,7 @@ int uis_splice_region(uis_splicer *s, const uis_encoded *picture, const uis_para
         uis_slice_header h = picture_header(s, LTR_SPLICED);
         h.first_mb = (where->y + row) * mb_width + where->x + from->header.first_mb % where->w;
         h.type = from->header.type;
-        h.reference = LTR_SPLICED;
+        h.reference[0] = LTR_SPLICED;
         h.qp_delta = from->header.qp_delta;
         if (h.first_mb > next) {
             write_skip_slice(s, next, h.first_mb - next, out);

@@ -16,12 +16,14 @@
 
 /* Guards attaching, the role, the error text and `failed`. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* Held while a slot is written: the ring takes one writer thread at a time. */
+/* Held while a slot is taken: the ring takes one writer thread at a time. What
+ * follows, publishing or giving back, is a store to a slot that is one's own. */
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool attach_tried;
 static uis_ring *ring;          /* set once before any device exists, then constant */
 static uis_ring_header *header; /* of the ring, or NULL */
+static uint64_t ring_bytes;     /* of the mapping, as checked when attaching */
 static const void *main_swapchain; /* (atomic) identity only, never followed */
 static bool failed;                /* (atomic) */
 static bool too_large_said;
@@ -48,6 +50,7 @@ void uis_capture_attach(void) {
         uis_log(UIS_LOG_ERROR, "no capture: %s", error);
     } else {
         header = uis_ring_get_header(ring);
+        ring_bytes = header->total_size;
         uint32_t none = 0;
         /* A process that only looks at the devices must not take over from the
          * one that presents: claiming the main window does that. */
@@ -160,6 +163,47 @@ void uis_capture_lost(void) {
     __atomic_add_fetch(&header->lost, 1, __ATOMIC_RELAXED);
 }
 
+uint8_t *uis_capture_memory(uint64_t *bytes) {
+    *bytes = ring_bytes;
+    return (uint8_t *)header;
+}
+
+uint64_t uis_capture_slot_bytes(void) {
+    return header->slot_stride - UIS_RING_SLOT_HEADER;
+}
+
+uint32_t uis_capture_slots(void) {
+    return header->slot_count;
+}
+
+uis_ring_slot *uis_capture_begin(const uis_frame *frame) {
+    pthread_mutex_lock(&write_lock);
+    uis_ring_slot *slot = uis_ring_begin_write(ring);
+    pthread_mutex_unlock(&write_lock);
+    if (!slot)
+        return NULL;
+    slot->flags = frame->damage.missing ? UIS_SLOT_DAMAGE_MISSING : 0;
+    slot->sequence = frame->sequence;
+    slot->present_ns = frame->present_ns;
+    slot->width = frame->width;
+    slot->height = frame->height;
+    slot->stride = frame->width * 4;
+    slot->damage_count = frame->damage.count;
+    memcpy(slot->damage, frame->damage.rects, frame->damage.count * sizeof slot->damage[0]);
+    return slot;
+}
+
+void uis_capture_publish(uis_ring_slot *slot) {
+    slot->ready_ns = uis_now_ns();
+    uis_ring_publish(ring, slot);
+    if (!__atomic_load_n(&failed, __ATOMIC_ACQUIRE))
+        raise_state(UIS_WRITER_PRESENTING);
+}
+
+void uis_capture_cancel(uis_ring_slot *slot) {
+    uis_ring_cancel(ring, slot);
+}
+
 static void copy_swapped(uint8_t *out, const uint8_t *in, size_t pixels) {
     for (size_t i = 0; i < pixels; i++) {
         uint32_t p;
@@ -183,35 +227,21 @@ static void say_too_large(const uis_frame *frame) {
 
 void uis_capture_store(const uis_frame *frame, const uint8_t *pixels) {
     uint64_t bytes = (uint64_t)frame->width * frame->height * 4;
-    if (bytes > header->slot_stride - UIS_RING_SLOT_HEADER) {
+    if (bytes > uis_capture_slot_bytes()) {
         say_too_large(frame);
         uis_capture_lost();
         return;
     }
-    pthread_mutex_lock(&write_lock);
-    uis_ring_slot *slot = uis_ring_begin_write(ring);
+    uis_ring_slot *slot = uis_capture_begin(frame);
     if (!slot) {
-        pthread_mutex_unlock(&write_lock);
         uis_capture_lost();
         return;
     }
-    slot->flags = frame->damage.missing ? UIS_SLOT_DAMAGE_MISSING : 0;
-    slot->sequence = frame->sequence;
-    slot->present_ns = frame->present_ns;
-    slot->width = frame->width;
-    slot->height = frame->height;
-    slot->stride = frame->width * 4;
-    slot->damage_count = frame->damage.count;
-    memcpy(slot->damage, frame->damage.rects, frame->damage.count * sizeof slot->damage[0]);
     if (frame->swap_red_blue)
         copy_swapped(uis_ring_slot_pixels(slot), pixels, (size_t)(bytes / 4));
     else
         memcpy(uis_ring_slot_pixels(slot), pixels, (size_t)bytes);
-    slot->ready_ns = uis_now_ns();
-    uis_ring_publish(ring, slot);
-    pthread_mutex_unlock(&write_lock);
-    if (!__atomic_load_n(&failed, __ATOMIC_ACQUIRE))
-        raise_state(UIS_WRITER_PRESENTING);
+    uis_capture_publish(slot);
 }
 
 void uis_capture_fail(const char *format, ...) {

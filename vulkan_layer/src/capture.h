@@ -5,8 +5,8 @@
  *
  * One ring a process, attached at the first vkCreateInstance (Chrome's GPU
  * process is sandboxed later) and unmapped when the loader unloads the layer.
- * Any thread may call; frames are written by one thread at a time (a lock
- * inside). Nothing here waits for the reader. Times are CLOCK_MONOTONIC ns.
+ * Any thread may call; slots are taken by one thread at a time (a lock inside).
+ * Nothing here waits for the reader. Times are CLOCK_MONOTONIC ns.
  */
 #ifndef UIS_CAPTURE_H
 #define UIS_CAPTURE_H
@@ -18,6 +18,7 @@
 
 #include "damage.h"
 #include "pacing.h"
+#include "uisplice/frame_ring.h"
 
 /* One present of the main window on its way to the ring. */
 typedef struct uis_frame {
@@ -52,6 +53,22 @@ void uis_capture_count(uis_frame *frame);
 
 /* That present will never be READY. */
 void uis_capture_lost(void);
+
+/* The ring's mapping and its size, or NULL without a ring. Constant. */
+uint8_t *uis_capture_memory(uint64_t *bytes);
+
+/* Bytes of pixels that a slot holds, and how many slots there are. */
+uint64_t uis_capture_slot_bytes(void);
+uint32_t uis_capture_slots(void);
+
+/* A slot for FRAME, all but its pixels and ready_ns filled in; NULL when every
+ * slot is being read or written. It is the caller's until it is published or
+ * given back, which any one thread may do. */
+uis_ring_slot *uis_capture_begin(const uis_frame *frame);
+/* The slot's pixels are there. In the order of the presents. */
+void uis_capture_publish(uis_ring_slot *slot);
+/* They never will be: frees the slot; the present is the caller's to count. */
+void uis_capture_cancel(uis_ring_slot *slot);
 
 /* Copies tightly packed pixels into a ring slot and publishes it, or counts the
  * present as lost. */

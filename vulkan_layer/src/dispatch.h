@@ -35,6 +35,8 @@ typedef unsigned long VisualID;
     X(DestroyInstance)                        \
     X(EnumerateDeviceExtensionProperties)     \
     X(GetPhysicalDeviceProperties)            \
+    X(GetPhysicalDeviceProperties2)           \
+    X(GetPhysicalDeviceExternalBufferProperties) \
     X(GetPhysicalDeviceMemoryProperties)      \
     X(GetPhysicalDeviceQueueFamilyProperties) \
     X(GetPhysicalDeviceFormatProperties)      \
@@ -77,6 +79,7 @@ typedef unsigned long VisualID;
     X(DestroyBuffer)              \
     X(GetBufferMemoryRequirements) \
     X(BindBufferMemory)           \
+    X(GetMemoryHostPointerPropertiesEXT) \
     X(MapMemory)                  \
     X(InvalidateMappedMemoryRanges) \
     X(CreateFence)                \
@@ -122,6 +125,7 @@ typedef struct uis_instance {
     PFN_vkGetInstanceProcAddr get_proc_addr;
     PFN_GetPhysicalDeviceProcAddr get_physical_device_proc_addr; /* may be NULL */
     uis_instance_table next;
+    uint32_t api_version;    /* the app's VkApplicationInfo.apiVersion */
     bool passthrough;        /* UIS_WSI */
     uint64_t pace_period_ns; /* from UIS_PACE_HZ; 0: unpaced */
     pthread_mutex_t lock;    /* surfaces */
@@ -143,9 +147,13 @@ typedef struct uis_device {
     bool driver_takes_regions; /* VK_KHR_incremental_present reached the driver */
     uint32_t first_family;    /* of the first queue the app asked for, flags 0 */
     struct uis_queue *queues; /* (atomic) grows at the head, freed with the device */
-    pthread_mutex_t lock;     /* swapchains, readback */
+    bool host_import;         /* VK_EXT_external_memory_host is enabled */
+    pthread_mutex_t lock;     /* swapchains, readback, import_tried, ring_* */
     struct uis_swapchain *swapchains;
     struct uis_readback *readback; /* started with the first swapchain, or NULL */
+    bool import_tried;             /* the next two are settled: host_import.c */
+    VkBuffer ring_buffer;
+    VkDeviceMemory ring_memory;
 } uis_device;
 
 static inline void *uis_dispatch_key(const void *handle) {

@@ -17,6 +17,7 @@
 #include "capture.h"
 #include "dispatch.h"
 #include "extensions.h"
+#include "host_import.h"
 #include "log.h"
 #include "queue.h"
 #include "readback.h"
@@ -99,6 +100,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL uis_CreateInstance(const VkInstanceCreateI
     instance->key = uis_dispatch_key(*out);
     instance->get_proc_addr = get_proc;
     instance->get_physical_device_proc_addr = get_physical;
+    instance->api_version = VK_API_VERSION_1_0;
+    if (info->pApplicationInfo && info->pApplicationInfo->apiVersion)
+        instance->api_version = info->pApplicationInfo->apiVersion;
     pthread_mutex_init(&instance->lock, NULL);
     read_settings(instance);
     uis_instance_load(instance);
@@ -156,22 +160,30 @@ static VKAPI_ATTR VkResult VKAPI_CALL uis_CreateDevice(VkPhysicalDevice physical
         uis_extensions_list(instance, physical, &offered_count, &offered, &adds_regions);
     if (result != VK_SUCCESS)
         return result;
+    bool host_import;
+    bool adds_import =
+        uis_host_import_adds(instance, physical,
+                             names(info, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME),
+                             offered_count, offered, &host_import);
     free(offered);
 
     uis_device *device = calloc(1, sizeof *device);
-    const char **extensions = calloc((size_t)info->enabledExtensionCount + 1, sizeof *extensions);
+    const char **extensions = calloc((size_t)info->enabledExtensionCount + 2, sizeof *extensions);
     if (!device || !extensions) {
         free(device);
         free(extensions);
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     }
-    /* A copy without incremental present, if the driver does not know it. */
+    /* A copy without incremental present, if the driver does not know it, and
+     * with what the import of the frame ring takes. */
     VkDeviceCreateInfo changed = *info;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < info->enabledExtensionCount; i++)
         if (!adds_regions || strcmp(info->ppEnabledExtensionNames[i],
                                     VK_KHR_INCREMENTAL_PRESENT_EXTENSION_NAME) != 0)
             extensions[kept++] = info->ppEnabledExtensionNames[i];
+    if (adds_import)
+        extensions[kept++] = VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
     changed.enabledExtensionCount = kept;
     changed.ppEnabledExtensionNames = extensions;
     result = create(physical, &changed, allocator, out);
@@ -187,6 +199,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL uis_CreateDevice(VkPhysicalDevice physical
     device->instance = instance;
     device->get_proc_addr = get_device_proc;
     device->set_loader_data = set_loader_data;
+    device->host_import = host_import;
     device->swapchain_enabled = names(info, VK_KHR_SWAPCHAIN_EXTENSION_NAME);
     device->driver_takes_regions =
         !adds_regions && names(info, VK_KHR_INCREMENTAL_PRESENT_EXTENSION_NAME);
@@ -213,6 +226,7 @@ static VKAPI_ATTR void VKAPI_CALL uis_DestroyDevice(VkDevice handle,
         return;
     uis_swapchains_free(device);
     uis_readback_stop(device);
+    uis_host_import_free(device);
     uis_queues_free(device);
     uis_device_unregister(handle);
     device->next.DestroyDevice(handle, allocator);

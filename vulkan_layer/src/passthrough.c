@@ -107,13 +107,14 @@ static VkResult submit_copy(uis_swapchain *swapchain, uis_queue *queue,
     uis_image *image = &swapchain->images[index];
     /* The driver returned the image while the worker still copies its last
      * frame: it is a whole swapchain behind. */
-    if (!queue || info->waitSemaphoreCount > MAX_WAITS ||
-        !uis_swapchain_wait_image(swapchain, index, COPY_WAIT_NS) ||
-        !uis_readback_prepare(swapchain, queue->family)) {
+    bool idle = queue && info->waitSemaphoreCount <= MAX_WAITS &&
+                uis_swapchain_wait_image(swapchain, index, COPY_WAIT_NS);
+    if (idle)
+        image->frame = frame;
+    if (!idle || !uis_readback_prepare(swapchain, image, queue->family)) {
         uis_capture_lost();
         return VK_NOT_READY;
     }
-    image->frame = frame;
     image->capture = true;
     VkPipelineStageFlags stages[MAX_WAITS];
     for (uint32_t i = 0; i < info->waitSemaphoreCount; i++)
@@ -132,6 +133,7 @@ static VkResult submit_copy(uis_swapchain *swapchain, uis_queue *queue,
     if (result == VK_SUCCESS)
         result = uis_queue_submit(device, queue, &submit, image->fence);
     if (result != VK_SUCCESS) {
+        uis_readback_cancel(image);
         uis_capture_lost();
         uis_capture_fail("submitting the copy failed (VkResult %d)", result);
         return result;

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host_import.h"
 #include "log.h"
 
 #define FENCE_SLICE_NS 100000000u  /* between looks at whether to go on waiting */
 #define SLOW_FENCE_NS 5000000000u  /* then the log says that the GPU hangs */
+/* Slots a reader may hold at a time: the standing frame, the newest, the next. */
+#define READER_SLOTS 3
 
 typedef struct uis_job {
     struct uis_job *next_job;
@@ -52,6 +55,11 @@ static VkResult wait_fence(uis_swapchain *swapchain, VkFence fence) {
 
 static void store(uis_swapchain *swapchain, uis_image *image) {
     uis_device *device = swapchain->device;
+    if (image->slot) {
+        uis_capture_publish(image->slot);
+        image->slot = NULL;
+        return;
+    }
     if (!swapchain->coherent) {
         const VkMappedMemoryRange range = {
             .sType = VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE,
@@ -73,12 +81,17 @@ static void finish(uis_job *job) {
     uis_image *image = &swapchain->images[job->index];
     VkResult result = wait_fence(swapchain, image->fence);
     if (image->capture) {
-        if (result == VK_SUCCESS)
-            store(swapchain, image);
-        else
-            uis_capture_lost();
-        if (result < 0)
+        /* A copy that may still run while its slot serves another frame would
+         * spoil that one: nothing more is captured here. Told before the slot is
+         * free again. */
+        if (result < 0 || (result != VK_SUCCESS && image->slot))
             uis_capture_fail("waiting for a frame failed (VkResult %d)", result);
+        if (result == VK_SUCCESS) {
+            store(swapchain, image);
+        } else {
+            uis_readback_cancel(image);
+            uis_capture_lost();
+        }
     }
     pthread_mutex_lock(&swapchain->lock);
     if (result < 0)
@@ -182,13 +195,17 @@ void uis_readback_push(uis_swapchain *swapchain, uint32_t index) {
     pthread_mutex_unlock(&readback->lock);
 }
 
+static VkDeviceSize frame_bytes(const uis_swapchain *swapchain) {
+    return (VkDeviceSize)swapchain->extent.width * swapchain->extent.height * 4;
+}
+
 /* One image's host buffer. Cached memory, since reading uncached memory on the
  * CPU is many times slower; coherent besides if there is such a type. */
 static VkResult make_host_buffer(uis_swapchain *swapchain, uis_image *image) {
     uis_device *device = swapchain->device;
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-        .size = (VkDeviceSize)swapchain->extent.width * swapchain->extent.height * 4,
+        .size = frame_bytes(swapchain),
         .usage = VK_BUFFER_USAGE_TRANSFER_DST_BIT,
         .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
     };
@@ -228,9 +245,15 @@ static VkResult make_host_buffer(uis_swapchain *swapchain, uis_image *image) {
     return result;
 }
 
-/* Records the copy once; it is submitted again for every present. */
-static VkResult record_copy(uis_swapchain *swapchain, uis_image *image) {
+/* Records the copy to TARGET unless that is what was recorded last: a buffer of
+ * the image's own is recorded once, a ring slot when the image last used another.
+ * The copy's last submission has ended. */
+static VkResult record_copy(uis_swapchain *swapchain, uis_image *image, VkBuffer target,
+                            VkDeviceSize offset) {
     uis_device *device = swapchain->device;
+    if (image->copy_target == target && image->copy_offset == offset)
+        return VK_SUCCESS;
+    image->copy_target = VK_NULL_HANDLE;
     const VkCommandBufferBeginInfo begin = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
     };
@@ -254,20 +277,21 @@ static VkResult record_copy(uis_swapchain *swapchain, uis_image *image) {
                                     VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 0, NULL, 0, NULL, 1,
                                     &image_barrier);
     const VkBufferImageCopy region = {
+        .bufferOffset = offset,
         .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
         .imageExtent = {swapchain->extent.width, swapchain->extent.height, 1},
     };
     device->next.CmdCopyImageToBuffer(image->copy, image->image,
-                                      VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, image->host_buffer, 1,
-                                      &region);
+                                      VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, target, 1, &region);
     const VkBufferMemoryBarrier buffer_barrier = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_MEMORY_BARRIER,
         .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
         .dstAccessMask = VK_ACCESS_HOST_READ_BIT,
         .srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
         .dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
-        .buffer = image->host_buffer,
-        .size = VK_WHOLE_SIZE,
+        .buffer = target,
+        .offset = offset,
+        .size = frame_bytes(swapchain),
     };
     image_barrier.srcAccessMask = VK_ACCESS_TRANSFER_READ_BIT;
     image_barrier.dstAccessMask = 0;
@@ -277,13 +301,19 @@ static VkResult record_copy(uis_swapchain *swapchain, uis_image *image) {
         image->copy, VK_PIPELINE_STAGE_TRANSFER_BIT,
         VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, 0, 0, NULL, 1,
         &buffer_barrier, 1, &image_barrier);
-    return device->next.EndCommandBuffer(image->copy);
+    result = device->next.EndCommandBuffer(image->copy);
+    if (result != VK_SUCCESS)
+        return result;
+    image->copy_target = target;
+    image->copy_offset = offset;
+    return VK_SUCCESS;
 }
 
 static VkResult prepare(uis_swapchain *swapchain, uint32_t family, const char **what) {
     uis_device *device = swapchain->device;
     const VkCommandPoolCreateInfo pool = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+        .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
         .queueFamilyIndex = family,
     };
     *what = "vkCreateCommandPool";
@@ -302,7 +332,8 @@ static VkResult prepare(uis_swapchain *swapchain, uint32_t family, const char **
     for (uint32_t i = 0; i < swapchain->image_count; i++) {
         uis_image *image = &swapchain->images[i];
         *what = "a host buffer";
-        if (!image->pixels && (result = make_host_buffer(swapchain, image)) != VK_SUCCESS)
+        if (!swapchain->ring_buffer && !image->pixels &&
+            (result = make_host_buffer(swapchain, image)) != VK_SUCCESS)
             return result;
         *what = "a semaphore";
         if (swapchain->passthrough && !image->copied &&
@@ -318,10 +349,6 @@ static VkResult prepare(uis_swapchain *swapchain, uint32_t family, const char **
         result = device->set_loader_data(device->handle, image->copy);
         if (result != VK_SUCCESS)
             return result;
-        *what = "recording the copy";
-        result = record_copy(swapchain, image);
-        if (result != VK_SUCCESS)
-            return result;
     }
     return VK_SUCCESS;
 }
@@ -331,12 +358,29 @@ static void drop_pool(uis_swapchain *swapchain) {
     if (swapchain->copy_pool)
         device->next.DestroyCommandPool(device->handle, swapchain->copy_pool, NULL);
     swapchain->copy_pool = VK_NULL_HANDLE;
-    for (uint32_t i = 0; i < swapchain->image_count; i++)
+    for (uint32_t i = 0; i < swapchain->image_count; i++) {
         swapchain->images[i].copy = NULL;
+        swapchain->images[i].copy_target = VK_NULL_HANDLE;
+    }
     swapchain->capture_ready = false;
 }
 
-bool uis_readback_prepare(uis_swapchain *swapchain, uint32_t family) {
+/* Copies may go straight into the ring when its slots hold these images as they
+ * are, and when enough slots are left while the GPU writes the others. */
+static VkBuffer straight_target(const uis_swapchain *swapchain, bool swap_red_blue) {
+    if (swap_red_blue || frame_bytes(swapchain) > uis_capture_slot_bytes())
+        return VK_NULL_HANDLE;
+    if (uis_capture_slots() < swapchain->image_count + READER_SLOTS) {
+        uis_log(UIS_LOG_INFO, "the ring's %u slots are too few for the GPU to write %u of them: "
+                              "frames are copied twice", uis_capture_slots(),
+                swapchain->image_count);
+        return VK_NULL_HANDLE;
+    }
+    return uis_host_import_buffer(swapchain->device);
+}
+
+/* What all frames of a swapchain share. */
+static bool set_up(uis_swapchain *swapchain, uint32_t family) {
     if (swapchain->capture_ready && swapchain->copy_family == family)
         return true;
     bool swap;
@@ -360,6 +404,7 @@ bool uis_readback_prepare(uis_swapchain *swapchain, uint32_t family) {
             return false;
         drop_pool(swapchain);
     }
+    swapchain->ring_buffer = straight_target(swapchain, swap);
     const char *what = "";
     VkResult result = prepare(swapchain, family, &what);
     if (result != VK_SUCCESS) {
@@ -369,6 +414,34 @@ bool uis_readback_prepare(uis_swapchain *swapchain, uint32_t family) {
     }
     swapchain->capture_ready = true;
     return true;
+}
+
+bool uis_readback_prepare(uis_swapchain *swapchain, uis_image *image, uint32_t family) {
+    if (!set_up(swapchain, family))
+        return false;
+    VkBuffer target = image->host_buffer;
+    VkDeviceSize offset = 0;
+    if (swapchain->ring_buffer) {
+        image->slot = uis_capture_begin(&image->frame);
+        if (!image->slot)
+            return false;
+        uint64_t bytes;
+        target = swapchain->ring_buffer;
+        offset = (VkDeviceSize)(uis_ring_slot_pixels(image->slot) - uis_capture_memory(&bytes));
+    }
+    VkResult result = record_copy(swapchain, image, target, offset);
+    if (result != VK_SUCCESS) {
+        uis_readback_cancel(image);
+        uis_capture_fail("recording the copy failed (VkResult %d)", result);
+        return false;
+    }
+    return true;
+}
+
+void uis_readback_cancel(uis_image *image) {
+    if (image->slot)
+        uis_capture_cancel(image->slot);
+    image->slot = NULL;
 }
 
 void uis_readback_release(uis_swapchain *swapchain) {

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Presents on their way out: the copy of a presented image to host memory, and
- * the worker thread, one a device, that waits for each present's fence, takes
- * the pixels to the frame ring and frees the image.
+ * the worker thread, one a device, that waits for each present's fence, sees the
+ * pixels into the frame ring and frees the image.
+ *
+ * Where the ring can be imported (host_import.h) the GPU copies straight into a
+ * slot, taken at the present and published by the worker. Else, and for frames
+ * that are not B,G,R,A or too large, it copies to a buffer of the image's and the
+ * worker copies on, taking a slot only then.
  *
  * The presenting thread prepares and submits; the job then belongs to the
  * worker until it ends it under the swapchain's lock. The worker never touches
@@ -18,9 +23,13 @@ bool uis_readback_start(uis_device *device);
 /* Ends it; no swapchain may be left. */
 void uis_readback_stop(uis_device *device);
 
-/* Makes sure the swapchain's images can be copied on a queue of `family`. False
- * (capture has then been given up, with the reason told) if they cannot. */
-bool uis_readback_prepare(uis_swapchain *swapchain, uint32_t family);
+/* Makes image->copy ready to be submitted once on a queue of `family`, for
+ * image->frame; the image's last job must have ended. False if the frame cannot
+ * be captured: the caller counts it lost (if no frame can be, capture has been
+ * given up with the reason told). */
+bool uis_readback_prepare(uis_swapchain *swapchain, uis_image *image, uint32_t family);
+/* Undoes it for a copy that could not be submitted. */
+void uis_readback_cancel(uis_image *image);
 /* Frees what prepare made; nothing may be in flight. */
 void uis_readback_release(uis_swapchain *swapchain);
 

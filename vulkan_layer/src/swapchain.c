@@ -472,7 +472,7 @@ static VkResult present_one(uis_swapchain *swapchain, uis_queue *queue,
         uis_capture_format(swapchain->format, &image->frame.swap_red_blue);
         uis_damage_from_present(info, entry, swapchain->extent, &image->frame.damage);
         uis_capture_count(&image->frame);
-        image->capture = uis_readback_prepare(swapchain, queue->family);
+        image->capture = uis_readback_prepare(swapchain, image, queue->family);
         if (!image->capture)
             uis_capture_lost();
     }
@@ -480,6 +480,7 @@ static VkResult present_one(uis_swapchain *swapchain, uis_queue *queue,
                                      info->pWaitSemaphores);
     if (result != VK_SUCCESS) {
         if (image->capture) {
+            uis_readback_cancel(image);
             uis_capture_lost();
             uis_capture_fail("submitting the copy failed (VkResult %d)", result);
         }

@@ -40,8 +40,11 @@ typedef struct uis_image {
 
     /* Made when the first frame is captured (readback.c). */
     VkCommandBuffer copy;
-    VkSemaphore copied; /* passthrough: what the driver's present waits for */
-    VkBuffer host_buffer;
+    VkBuffer copy_target;     /* where `copy` as recorded writes to, NULL: not recorded */
+    VkDeviceSize copy_offset; /* bytes */
+    VkSemaphore copied;       /* passthrough: what the driver's present waits for */
+    uis_ring_slot *slot;      /* of the straight copy in flight, or NULL */
+    VkBuffer host_buffer;     /* these three only where copies do not go straight */
     VkDeviceMemory host_memory;
     const uint8_t *pixels;
 } uis_image;
@@ -69,6 +72,7 @@ typedef struct uis_swapchain {
     bool capture_ready;   /* presenting thread: the copies below exist */
     uint32_t copy_family; /* queue family of copy_pool */
     VkCommandPool copy_pool;
+    VkBuffer ring_buffer; /* the device's, when copies go straight into the ring */
     bool coherent; /* host memory needs no invalidation */
 
     uint32_t image_count;
