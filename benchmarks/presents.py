@@ -102,8 +102,8 @@ def main() -> None:
                 with_layer.append(frames)
                 presents.append(seen)
                 print(
-                    f"{size} {page} round {round_ + 1}: alone {without[-1]:.1f}, captured {frames:.1f} "
-                    f"({seen:.1f} presents/s)",
+                    f"{size} {page} round {round_ + 1}: alone {without[-1]:.1f}, "
+                    f"captured {frames:.1f} ({seen:.1f} presents/s)",
                     flush=True,
                 )
             ratio = statistics.median(with_layer) / statistics.median(without)

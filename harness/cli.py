@@ -96,7 +96,8 @@ def show(result: Result, console: Console) -> None:
         console.print(
             f"pictures: {metrics.total.pictures['full']} full, "
             f"{metrics.total.pictures['spliced']} spliced, {metrics.total.keyframes} keyframe, "
-            f"{metrics.total.region_idrs} region restarts"
+            f"{metrics.total.region_idrs} region restarts "
+            f"({metrics.total.region_leaks} by the vector check)"
         )
         times = Table(title="times, ms", title_justify="left")
         for head in ("", "median", "p95", "max"):

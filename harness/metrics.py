@@ -14,7 +14,7 @@ from .recorder import Picture, Recording, Tick, TickClass
 FORMAT = 1
 """Version of metrics.json; rises when a field changes its meaning."""
 
-_TIMED = ("diff", "convert", "encode", "splice", "digest", "latency")
+_TIMED = ("diff", "convert", "encode", "check", "splice", "digest", "latency")
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class Measures:
     pictures: dict[str, int]
     keyframes: int
     region_idrs: int
+    region_leaks: int
     dropped: int
     psnr_y: float | None
 
@@ -110,6 +111,7 @@ class Measures:
             pictures=pictures,
             keyframes=sum(tick.keyframe for tick in ticks),
             region_idrs=sum(tick.region_idr for tick in ticks),
+            region_leaks=sum(tick.region_leaks > 0 for tick in ticks),
             dropped=sum(tick.dropped for tick in ticks),
             psnr_y=_psnr(sum(tick.sse_y for tick in coded), len(coded) * pixels),
         )

@@ -6,7 +6,7 @@ import enum
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,7 @@ class RecorderSettings:
     preset: str = "superfast"
     guard: int = 3
     threads: int = 1
+    splice: Literal["syntax", "rows"] = "syntax"
     faults: Fault = Fault.NONE
 
 
@@ -90,6 +91,7 @@ class Tick:
     dropped: int
     keyframe: bool
     region_idr: bool
+    region_leaks: int
     dirty_mbs: int
     dirty_outside_mbs: int
     dirty: Rect
@@ -102,6 +104,7 @@ class Tick:
     diff_ms: float
     convert_ms: float
     encode_ms: float
+    check_ms: float
     splice_ms: float
     digest_ms: float
     latency_ms: float
@@ -176,6 +179,7 @@ class Recorder:
         config.fps_num, config.fps_den = s.fps, 1
         config.qp, config.guard_mbs = s.qp, s.guard
         config.threads, config.faults = s.threads, int(s.faults)
+        config.splice = lib.UIS_SPLICE_ROWS if s.splice == "rows" else lib.UIS_SPLICE_SYNTAX
         preset = s.preset.encode()
         if len(preset) > 15:
             raise RecorderError(f"'{s.preset}' is not a libx264 preset", "see `x264 --fullhelp`")
@@ -305,6 +309,7 @@ def _tick(raw: Any, origin_ns: int) -> Tick:
         dropped=raw.dropped,
         keyframe=bool(raw.keyframe),
         region_idr=bool(raw.region_idr),
+        region_leaks=raw.region_leaks,
         dirty_mbs=raw.dirty_mbs,
         dirty_outside_mbs=raw.dirty_outside_mbs,
         dirty=_rect(raw.dirty),
@@ -317,6 +322,7 @@ def _tick(raw: Any, origin_ns: int) -> Tick:
         diff_ms=raw.diff_ns / 1e6,
         convert_ms=raw.convert_ns / 1e6,
         encode_ms=raw.encode_ns / 1e6,
+        check_ms=raw.check_ns / 1e6,
         splice_ms=raw.splice_ns / 1e6,
         digest_ms=raw.digest_ns / 1e6,
         latency_ms=raw.latency_ns / 1e6,

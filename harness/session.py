@@ -340,6 +340,7 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
             qp=scenario.encoder.qp,
             preset=scenario.encoder.preset,
             guard=scenario.encoder.guard,
+            splice=scenario.encoder.splice,
         ),
         title=scenario.title,
         site=scenario.site_folder,

@@ -59,11 +59,13 @@ class Viewport(Frozen):
 
 
 class EncoderSettings(Frozen):
-    """`qp` for I and P pictures, x264's `preset`, `guard` in macroblocks around a region."""
+    """`qp` for I and P pictures, x264's `preset`, `guard` in macroblocks around a region,
+    `splice` how a region gets into the picture (one slice, or row slices)."""
 
     qp: Annotated[int, BeforeValidator(whole(1, 51))] = 23
     preset: Preset = "superfast"
     guard: Annotated[int, BeforeValidator(whole(0, 16))] = 3
+    splice: Literal["syntax", "rows"] = "syntax"
 
 
 class Phase(Frozen):

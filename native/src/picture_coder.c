@@ -78,7 +78,9 @@ static uis_encoder_config base_config(const uis_picture_coder *c) {
     uis_encoder_config e = {.fps_num = c->config.fps_num,
                             .fps_den = c->config.fps_den,
                             .qp = c->config.qp,
-                            .threads = 1};
+                            .threads = 1,
+                            /* One PPS serves both, so both or none. */
+                            .constrained_intra = c->config.splice == UIS_SPLICE_SYNTAX};
     snprintf(e.preset, sizeof e.preset, "%.15s", c->config.preset);
     return e;
 }
@@ -190,7 +192,7 @@ static int use_region(uis_picture_coder *c, uis_mb_rect at, uis_mb_rect core, ch
     uis_encoder_config e = base_config(c);
     e.width = at.w * 16;
     e.height = at.h * 16;
-    e.slice_max_mbs = at.w;
+    e.slice_max_mbs = c->config.splice == UIS_SPLICE_ROWS ? at.w : 0;
     e.mv_range = c->config.faults & UIS_FAULT_NO_GUARD ? 0 : REGION_MV_RANGE;
     if (open_encoder(c, &e, &c->region, &c->region_parameters, err, err_size) != 0)
         return -1;
@@ -213,6 +215,34 @@ static bool mark_guard(uis_picture_coder *c) {
     return guard_changed;
 }
 
+/* Codes the region and checks that no prediction leaves it. One that does makes
+ * the region start over, before anything is emitted: an IDR predicts nothing. */
+static int encode_region(uis_picture_coder *c, bool idr, uis_encoded *picture, uis_tick *tick,
+                         char *err, size_t err_size) {
+    const uis_mb_rect *at = &c->region_at;
+    const uis_i420 crop =
+        uis_i420_crop(&c->source, at->x * 16, at->y * 16, at->w * 16, at->h * 16);
+    for (;;) {
+        uint32_t leaks;
+        if (c->backend->encode(c->region, &crop, idr ? NULL : c->constant, idr, picture, err,
+                               err_size) != 0)
+            return -1;
+        uint64_t begin = uis_now_ns();
+        if (uis_splice_read_region(&c->splicer, picture, &c->region_parameters, at, &leaks, err,
+                                   err_size) != 0)
+            return -1;
+        tick->check_ns += uis_now_ns() - begin;
+        if (leaks == 0 || c->config.faults & UIS_FAULT_NO_GUARD)
+            return 0;
+        if (idr) {
+            snprintf(err, err_size, "encoder 2's intra picture predicts from outside its region");
+            return -1;
+        }
+        tick->region_leaks = leaks;
+        idr = true;
+    }
+}
+
 static int code_region(uis_picture_coder *c, uis_tick *tick, uis_buffer *au, char *err,
                        size_t err_size) {
     uint64_t begin = uis_now_ns();
@@ -220,17 +250,21 @@ static int code_region(uis_picture_coder *c, uis_tick *tick, uis_buffer *au, cha
     bool idr = c->region_coded == 0 ||
                (guard_changed && !(c->config.faults & UIS_FAULT_NO_GUARD));
     const uis_mb_rect *at = &c->region_at;
-    const uis_i420 crop =
-        uis_i420_crop(&c->source, at->x * 16, at->y * 16, at->w * 16, at->h * 16);
     uis_encoded picture;
-    if (c->backend->encode(c->region, &crop, idr ? NULL : c->constant, idr, &picture, err,
-                           err_size) != 0)
+    if (encode_region(c, idr, &picture, tick, err, err_size) != 0)
         return -1;
+    uis_splice_references references =
+        picture.idr                                ? UIS_REFERENCES_INTRA
+        : c->last_picture == UIS_PICTURE_SPLICED ? UIS_REFERENCES_SAME
+                                                   : UIS_REFERENCES_BOTH;
     c->region_coded = c->fed;
     uint64_t encoded = uis_now_ns();
     tick->encode_ns = encoded - begin;
-    if (uis_splice_region(&c->splicer, &picture, &c->region_parameters, at, au, &tick->slices, err,
-                          err_size) != 0)
+    int rc = c->config.splice == UIS_SPLICE_ROWS
+                 ? uis_splice_rows(&c->splicer, at, au, &tick->slices, err, err_size)
+                 : uis_splice_syntax(&c->splicer, at, references, au, &tick->slices, err,
+                                     err_size);
+    if (rc != 0)
         return -1;
     tick->splice_ns = uis_now_ns() - encoded;
     tick->picture = UIS_PICTURE_SPLICED;

@@ -326,6 +326,9 @@ static int check(const uis_recorder_config *c, const uis_ring_header *h, char *e
                  c->fps_den);
     else if (c->qp > 51)
         snprintf(err, size, "QP must be 0 to 51, not %u", c->qp);
+    else if (c->splice != UIS_SPLICE_SYNTAX && c->splice != UIS_SPLICE_ROWS)
+        snprintf(err, size, "the way of splicing must be %d or %d, not %u", UIS_SPLICE_SYNTAX,
+                 UIS_SPLICE_ROWS, c->splice);
     else if (c->guard_mbs > 16)
         snprintf(err, size, "the guard must be 0 to 16 macroblocks, not %u", c->guard_mbs);
     else

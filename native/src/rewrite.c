@@ -102,6 +102,8 @@ int uis_rewrite_stream(const uint8_t *data, size_t size, uis_rewrite_result *res
             continue;
         }
         result->macroblocks += (uint32_t)count;
+        for (int i = 0; i < count; i++)
+            result->kinds[w.read.mbs[h.first_mb + (uint32_t)i].kind]++;
         /* The same number of bits in front as in the source, so that I_PCM's
          * alignment comes out alike. */
         uis_bit_reader head;

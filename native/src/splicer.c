@@ -19,6 +19,8 @@ void uis_splicer_init(uis_splicer *s, const uis_stream_format *format,
 void uis_splicer_free(uis_splicer *s) {
     uis_slices_free(&s->slices);
     uis_bit_writer_free(&s->writer);
+    uis_mb_picture_free(&s->region);
+    uis_mb_picture_free(&s->placed);
 }
 
 int uis_splicer_compatible(const uis_splicer *s, const uis_parameters *o, char *err,
@@ -120,11 +122,112 @@ static void write_skip_slice(uis_splicer *s, uint32_t first_mb, uint32_t count, 
     finish_slice(s, false, out);
 }
 
-int uis_splice_region(uis_splicer *s, const uis_encoded *picture, const uis_parameters *encoder,
-                      const uis_mb_rect *where, uis_buffer *out, uint32_t *slices, char *err,
-                      size_t err_size) {
+int uis_splice_read_region(uis_splicer *s, const uis_encoded *picture,
+                           const uis_parameters *encoder, const uis_mb_rect *where,
+                           uint32_t *leaks, char *err, size_t err_size) {
     if (uis_read_slices(picture->data, picture->size, encoder, &s->slices, err, err_size) != 0)
         return -1;
+    if (s->region.width != where->w || s->region.height != where->h) {
+        uis_mb_picture_free(&s->region);
+        if (uis_mb_picture_alloc(&s->region, where->w, where->h) != 0)
+            return out_of_memory(err, err_size);
+    }
+    uis_mb_picture_clear(&s->region);
+    uint32_t total = 0;
+    for (size_t i = 0; i < s->slices.count; i++) {
+        const uis_slice *from = &s->slices.slices[i];
+        uis_bit_reader r = {.data = s->slices.rbsp + from->rbsp_offset,
+                            .bits = from->data_from + from->data_bits,
+                            .position = from->data_from};
+        const uis_slice_context context = {.first_mb = from->header.first_mb,
+                                           .type = from->header.type,
+                                           .num_ref = from->header.num_ref,
+                                           .qp = encoder->pic_init_qp + from->header.qp_delta,
+                                           .slice = (uint16_t)i};
+        int count = from->header.disable_deblocking == 1
+                        ? uis_read_macroblocks(&r, &context, &s->region)
+                        : -1;
+        if (count < 0) {
+            snprintf(err, err_size, "encoder 2's slice %zu cannot be spliced", i);
+            return -1;
+        }
+        total += (uint32_t)count;
+    }
+    if (total != where->w * where->h) {
+        snprintf(err, err_size, "encoder 2 coded %u of %u macroblocks", total,
+                 where->w * where->h);
+        return -1;
+    }
+    const uis_open_edges frame_edges = {
+        .left = where->x == 0,
+        .top = where->y == 0,
+        .right = where->x + where->w == s->parameters.mb_width,
+        .bottom = where->y + where->h == s->parameters.mb_height,
+    };
+    *leaks = uis_count_leaks(&s->region, frame_edges);
+    return 0;
+}
+
+/* Moves a region's macroblock to another list entry. */
+static uis_macroblock with_reference(const uis_macroblock *mb, int8_t ref) {
+    uis_macroblock out = *mb;
+    if (!uis_mb_is_intra(mb))
+        for (int i = 0; i < 4; i++)
+            out.ref[i] = ref;
+    return out;
+}
+
+int uis_splice_syntax(uis_splicer *s, const uis_mb_rect *where, uis_splice_references references,
+                      uis_buffer *out, uint32_t *slices, char *err, size_t err_size) {
+    const uint32_t width = s->parameters.mb_width, height = s->parameters.mb_height;
+    if (s->slices.count != 1) {
+        snprintf(err, err_size, "encoder 2 must code its region in one slice, not %zu",
+                 s->slices.count);
+        return -1;
+    }
+    if (!s->placed.mbs && uis_mb_picture_alloc(&s->placed, width, height) != 0)
+        return out_of_memory(err, err_size);
+    uis_mb_picture_clear(&s->placed);
+    begin_picture(s, false);
+    const uis_slice *from = &s->slices.slices[0];
+    const uint8_t *rbsp = s->slices.rbsp + from->rbsp_offset;
+    const uint32_t surroundings = s->faults & UIS_FAULT_WRONG_LTR ? LTR_SPLICED : LTR_FULL;
+    uis_slice_header h = picture_header(s, LTR_SPLICED);
+    h.num_ref = references == UIS_REFERENCES_BOTH ? 2 : 1;
+    h.reference[0] = references == UIS_REFERENCES_SAME ? LTR_SPLICED : surroundings;
+    h.reference[1] = LTR_SPLICED;
+    h.qp_delta = from->header.qp_delta;
+    uis_write_slice_header(&s->writer, &s->parameters, &h);
+    const uis_slice_context context = {.type = UIS_SLICE_P,
+                                       .num_ref = h.num_ref,
+                                       .qp = s->parameters.pic_init_qp + h.qp_delta};
+    const int8_t ref = references == UIS_REFERENCES_BOTH ? 1 : 0;
+    uis_mb_writer w;
+    uis_mb_writer_begin(&w, &s->writer, &context, &s->placed);
+    int rc = 0;
+    for (uint32_t y = 0; y < height && rc == 0; y++)
+        for (uint32_t x = 0; x < width && rc == 0; x++) {
+            if (x - where->x < where->w && y - where->y < where->h) {
+                const uis_macroblock mb = with_reference(
+                    &s->region.mbs[(y - where->y) * where->w + x - where->x], ref);
+                rc = uis_mb_writer_put(&w, &mb, rbsp);
+            } else {
+                rc = uis_mb_writer_put_static(&w);
+            }
+        }
+    uis_mb_writer_end(&w);
+    finish_slice(s, false, out);
+    *slices = 1;
+    end_picture(s);
+    if (rc != 0) {
+        snprintf(err, err_size, "a macroblock of encoder 2 does not fit the spliced slice");
+        return -1;
+    }
+    return out->failed ? out_of_memory(err, err_size) : 0;
+}
+
+int uis_splice_rows(uis_splicer *s, const uis_mb_rect *where, uis_buffer *out, uint32_t *slices,
+                    char *err, size_t err_size) {
     const uint32_t mb_width = s->parameters.mb_width;
     begin_picture(s, false);
     *slices = 0;

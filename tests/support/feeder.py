@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -58,10 +59,6 @@ class Feeder:
         lib.uis_ring_publish(self.ring.pointer, slot)
 
 
-class Script:
-    """What a test shows: call `frame` once a tick from a subclass or a function."""
-
-
 def record(
     path: Path,
     frames: Sequence[tuple[Frame | None, Sequence[VideoRegion]]],
@@ -70,6 +67,7 @@ def record(
     qp: int = 23,
     faults: Fault = Fault.NONE,
     guard: int = 3,
+    splice: Literal["syntax", "rows"] = "syntax",
     first: Frame,
 ) -> Recording:
     """Records one entry a tick: a new frame (or None: no present) and the videos then.
@@ -78,7 +76,7 @@ def record(
     """
     height, width = first.shape[:2]
     settings = RecorderSettings(
-        width=width, height=height, fps=fps, qp=qp, faults=faults, guard=guard
+        width=width, height=height, fps=fps, qp=qp, faults=faults, guard=guard, splice=splice
     )
     with FrameRing(width, height, slots=24) as ring:
         feeder = Feeder(ring)

@@ -69,9 +69,12 @@ def assert_exact(recording: Recording) -> None:
         (622, 358, (366, 210, 256, 148)),  # a region in the cropped corner
     ],
 )
-def test_every_picture_is_exact(tmp_path: Path, width, height, video):
+@pytest.mark.parametrize("splice", ["syntax", "rows"])
+def test_every_picture_is_exact(tmp_path: Path, width, height, video, splice):
     first, frames = session(width, height, video)
-    recording = record(tmp_path / "s.mkv", frames, first=first, fps=FPS)
+    recording = record(tmp_path / "s.mkv", frames, first=first, fps=FPS, splice=splice)
+    if splice == "syntax":
+        assert {t.slices for t in recording.ticks if t.picture is Picture.SPLICED} == {1}
     assert_exact(recording)
     kinds = {tick.picture for tick in recording.ticks}
     assert kinds == {Picture.NONE, Picture.FULL, Picture.SPLICED}
@@ -181,6 +184,27 @@ def test_a_lost_present_is_counted_and_its_damage_is_not_missed(tmp_path: Path):
     changed = [tick for tick in recording.ticks[1:] if tick.tick_class is TickClass.CHANGED]
     assert [tick.dirty_mbs for tick in changed] == [2]
     assert_exact(recording)
+
+
+def test_without_a_guard_the_vector_check_restarts_the_region(tmp_path: Path):
+    """No border of UI: vectors do reach out, the check sees it before anything is
+    emitted, and the stream stays exact at the price of intra pictures."""
+    first, frames = session(640, 384, (160, 96, 256, 144))
+    recording = record(tmp_path / "s.mkv", frames, first=first, fps=FPS, guard=0)
+    restarted = [tick for tick in recording.ticks if tick.region_leaks]
+    assert len(restarted) > 5
+    assert all(tick.region_idr for tick in restarted)
+    assert_exact(recording)
+
+
+def test_with_the_guard_no_vector_leaks_and_one_slice_is_smaller(tmp_path: Path):
+    first, frames = session(640, 384, (160, 96, 256, 144))
+    size = {}
+    for splice in ("syntax", "rows"):
+        recording = record(tmp_path / f"{splice}.mkv", frames, first=first, fps=FPS, splice=splice)
+        assert sum(tick.region_leaks for tick in recording.ticks) == 0
+        size[splice] = sum(tick.bytes for tick in recording.ticks)
+    assert size["syntax"] < size["rows"]
 
 
 @pytest.fixture(scope="module")

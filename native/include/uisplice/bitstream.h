@@ -10,6 +10,8 @@
 /* cffi: begin */
 typedef struct uis_rewrite_result {
     uint32_t pictures, slices, macroblocks;
+    uint32_t kinds[10]; /* macroblocks by kind: -, skip, 16x16, 16x8, 8x16, 8x8, 8x8ref0,
+                           intra 4x4, intra 16x16, I_PCM */
     uint32_t different; /* slices that did not come back bit for bit */
     uint32_t unreadable; /* slices that the reader refused */
     double read_seconds, write_seconds;

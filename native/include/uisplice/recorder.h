@@ -26,8 +26,12 @@ extern "C" {
 #define UIS_PICTURE_FULL 1
 #define UIS_PICTURE_SPLICED 2
 
+/* How a region is put into the picture: one slice, or row slices. */
+#define UIS_SPLICE_SYNTAX 0
+#define UIS_SPLICE_ROWS 1
+
 /* Faults for tests: break one thing on purpose and see the check fail. */
-#define UIS_FAULT_NO_GUARD 1    /* region without guard and without mvrange */
+#define UIS_FAULT_NO_GUARD 1    /* region without guard, mvrange and check */
 #define UIS_FAULT_WRONG_LTR 2   /* skip slices point at LTR 1 */
 #define UIS_FAULT_NO_MMCO4 4    /* MMCO 4 left out */
 #define UIS_FAULT_BAD_SHARES 8  /* every VIDEO_ONLY tick is called CHANGED */
@@ -39,6 +43,7 @@ typedef struct uis_recorder_config {
     uint32_t guard_mbs;     /* macroblocks of UI around a region, not at a frame edge */
     uint32_t threads;       /* of encoder 1; encoder 2 codes on the recorder's thread */
     uint32_t faults;        /* UIS_FAULT_* */
+    uint32_t splice;        /* UIS_SPLICE_* */
     char preset[16];        /* libx264's preset names */
 } uis_recorder_config;
 
@@ -55,6 +60,8 @@ typedef struct uis_tick {
     uint32_t dropped;     /* presents lost before this tick, from gaps in sequence */
     uint32_t keyframe;    /* 1: IDR picture */
     uint32_t region_idr;  /* 1: the region was coded as I slices */
+    uint32_t region_leaks; /* macroblocks whose prediction left the region, so that it was coded
+                              again as I slices */
     uint32_t dirty_mbs;
     uint32_t dirty_outside_mbs; /* dirty macroblocks with a changed pixel outside all regions */
     uis_rect dirty;       /* bounding box of the dirty macroblocks, pixels */
@@ -64,7 +71,7 @@ typedef struct uis_tick {
     uint32_t frame_num;
     uint32_t mbs;         /* macroblocks of a picture = entries of digests */
     double sse_y;         /* luma squared error against the captured frame, whole view */
-    uint64_t diff_ns, convert_ns, encode_ns, splice_ns, digest_ns;
+    uint64_t diff_ns, convert_ns, encode_ns, check_ns, splice_ns, digest_ns;
     uint64_t latency_ns;  /* from present to access unit; 0 if none */
     const uint8_t *au;    /* Annex B access unit, NULL if none; valid until the next call */
     uint64_t au_size;
