@@ -103,7 +103,14 @@ class Library:
 @functools.cache
 def native() -> Library:
     """The recorder's library."""
-    return Library("libuisplice.so", "frame_ring.h", "dirty_map.h", "recorder.h", "bitstream.h")
+    return Library(
+        "libuisplice.so",
+        "frame_ring.h",
+        "dirty_map.h",
+        "recorder.h",
+        "pipeline.h",
+        "bitstream.h",
+    )
 
 
 @functools.cache

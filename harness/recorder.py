@@ -174,16 +174,7 @@ class Recorder:
         self._native = native()
         ffi, lib = self._native.ffi, self._native.lib
         s = self.settings
-        config = ffi.new("uis_recorder_config *")
-        config.width, config.height = s.width, s.height
-        config.fps_num, config.fps_den = s.fps, 1
-        config.qp, config.guard_mbs = s.qp, s.guard
-        config.threads, config.faults = s.threads, int(s.faults)
-        config.splice = lib.UIS_SPLICE_ROWS if s.splice == "rows" else lib.UIS_SPLICE_SYNTAX
-        preset = s.preset.encode()
-        if len(preset) > 15:
-            raise RecorderError(f"'{s.preset}' is not a libx264 preset", "see `x264 --fullhelp`")
-        config.preset = preset
+        config = native_config(s)
         out = ffi.new("uis_recorder **")
         error = ffi.new("char[]", _ERROR_SIZE)
         if lib.uis_recorder_create(config, self.ring.pointer, out, error, _ERROR_SIZE) != 0:
@@ -283,7 +274,7 @@ class Recorder:
 
     def _keep(self, raw: Any) -> None:
         ffi = self._native.ffi
-        tick = _tick(raw, self.origin_ns)
+        tick = to_tick(raw, self.origin_ns)
         if raw.au_size:
             self._digests.append(bytes(ffi.buffer(raw.digests, raw.mbs * 8)))
             shown = max(tick.present if tick.present is not None else tick.time, 0.0)
@@ -291,11 +282,32 @@ class Recorder:
         self._ticks.append(tick)
 
 
+def native_config(s: RecorderSettings) -> Any:
+    """The settings as the native library takes them.
+
+    Raises:
+        RecorderError: a preset name that cannot be one.
+    """
+    ffi, lib = native().ffi, native().lib
+    config = ffi.new("uis_recorder_config *")
+    config.width, config.height = s.width, s.height
+    config.fps_num, config.fps_den = s.fps, 1
+    config.qp, config.guard_mbs = s.qp, s.guard
+    config.threads, config.faults = s.threads, int(s.faults)
+    config.splice = lib.UIS_SPLICE_ROWS if s.splice == "rows" else lib.UIS_SPLICE_SYNTAX
+    preset = s.preset.encode()
+    if len(preset) > 15:
+        raise RecorderError(f"'{s.preset}' is not a libx264 preset", "see `x264 --fullhelp`")
+    config.preset = preset
+    return config
+
+
 def _rect(raw: Any) -> Rect:
     return Rect(raw.x, raw.y, raw.w, raw.h)
 
 
-def _tick(raw: Any, origin_ns: int) -> Tick:
+def to_tick(raw: Any, origin_ns: int) -> Tick:
+    """A native tick as Python's; times count from `origin_ns`."""
     return Tick(
         index=raw.index,
         time=(raw.tick_ns - origin_ns) / 1e9,

@@ -131,15 +131,6 @@ uint32_t uis_picture_coder_mbs(const uis_picture_coder *c) {
     return c->mbs;
 }
 
-size_t uis_picture_coder_parameter_sets(const uis_picture_coder *c, uint8_t *out, size_t size) {
-    uis_buffer b = {0};
-    uis_append_parameter_sets(&b, &c->splicer.format, &c->splicer.parameters);
-    size_t n = b.failed ? 0 : b.size;
-    memcpy(out, b.data, n < size ? n : size);
-    uis_buffer_free(&b);
-    return n;
-}
-
 void uis_picture_coder_feed(uis_picture_coder *c, const uis_bgra *frame,
                             const uis_classification *k, const uint8_t *map, uis_tick *tick) {
     uint64_t begin = uis_now_ns();

@@ -28,5 +28,4 @@ int uis_picture_coder_code(uis_picture_coder *coder, const uis_classification *c
 void uis_picture_coder_account(uis_picture_coder *coder, uis_tick *tick, uint64_t *digests);
 
 uint32_t uis_picture_coder_mbs(const uis_picture_coder *coder);
-size_t uis_picture_coder_parameter_sets(const uis_picture_coder *coder, uint8_t *out, size_t size);
 #endif

@@ -3,7 +3,8 @@
 #define _GNU_SOURCE
 #include "uisplice/recorder.h"
 
-#include "picture_coder.h"
+#include "bits.h"
+#include "uisplice/pipeline.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,14 +16,14 @@
 typedef struct record {
     struct record *next;
     uis_tick tick;
-    uis_buffer au;
+    uint8_t *au;
     uint64_t *digests;
 } record;
 
 struct uis_recorder {
     uis_recorder_config config;
     uis_ring *ring;
-    uis_picture_coder *coder;
+    uis_pipeline *pipeline;
     pthread_t thread;
     bool thread_started;
 
@@ -42,7 +43,6 @@ struct uis_recorder {
     uint64_t last_sequence;
     uint64_t dropped;      /* from gaps */
     uint64_t ring_dropped; /* the ring's own count when the recording began */
-    uint8_t *map;
 };
 
 static uint64_t tick_time(const uis_recorder *r, uint64_t origin, uint64_t k) {
@@ -65,7 +65,7 @@ static uint64_t ring_dropped(const uis_recorder *r) {
 static void record_free(record *item) {
     if (!item)
         return;
-    uis_buffer_free(&item->au);
+    free(item->au);
     free(item->digests);
     free(item);
 }
@@ -201,59 +201,36 @@ static bool await_tick(uis_recorder *r, uint64_t when) {
     return go;
 }
 
-/* One tick's frame: diff, class, picture. `first`: there is nothing before. */
+static void *copy_of(const void *data, size_t size) {
+    void *copy = malloc(size);
+    if (copy)
+        memcpy(copy, data, size);
+    return copy;
+}
+
+/* One tick's frame. `first`: there is nothing before. */
 static int process(uis_recorder *r, arrivals *a, bool first, record *item, char *err,
                    size_t err_size) {
     uis_tick *t = &item->tick;
     uis_ring_slot *slot = a->newest;
-    if (slot->width != r->config.width || slot->height != r->config.height) {
-        snprintf(err, err_size, "the window changed from %ux%u to %ux%u while recording",
-                 r->config.width, r->config.height, slot->width, slot->height);
-        return -1;
-    }
-    uis_bgra now = slot_image(slot);
-    uis_classification c = {0};
-    uint64_t begin = uis_now_ns();
-    if (first) {
-        memset(r->map, 1, uis_picture_coder_mbs(r->coder));
-        c.tick_class = UIS_CHANGED;
-        c.dirty = whole_view(r);
-        c.dirty_mbs = c.outside_mbs = uis_picture_coder_mbs(r->coder);
-    } else {
-        uis_bgra before = slot_image(r->held);
-        uis_video_region regions[UIS_RING_MAX_REGIONS];
-        uint32_t count = uis_ring_get_regions(r->ring, regions);
-        c = uis_classify(&now, &before, &a->damage, regions, count, slot->present_ns, r->map);
-        if (c.tick_class == UIS_VIDEO_ONLY && r->config.faults & UIS_FAULT_BAD_SHARES)
-            c.tick_class = UIS_CHANGED;
-    }
-    t->diff_ns = uis_now_ns() - begin;
-    t->tick_class = c.tick_class;
-    t->dirty_mbs = c.dirty_mbs;
-    t->dirty_outside_mbs = c.outside_mbs;
-    t->dirty = c.dirty;
-    t->region_count = c.video_count;
-    t->present_ns = slot->present_ns;
+    const uis_bgra now = slot_image(slot);
+    const uis_bgra before = first ? now : slot_image(r->held);
+    uis_video_region regions[UIS_RING_MAX_REGIONS];
+    uint32_t count = uis_ring_get_regions(r->ring, regions);
     t->sequence = slot->sequence;
-    if (c.tick_class == UIS_UNCHANGED) {
-        t->identical = 1;
-        hold(r, slot);
+    int rc = uis_pipeline_tick(r->pipeline, &now, first ? NULL : &before, &a->damage, regions,
+                               count, slot->present_ns, t, err, err_size);
+    hold(r, slot);
+    if (rc != 0 || !t->au)
+        return rc;
+    item->au = copy_of(t->au, t->au_size);
+    item->digests = copy_of(t->digests, t->mbs * sizeof *item->digests);
+    t->au = item->au;
+    t->digests = item->digests;
+    if (item->au && item->digests)
         return 0;
-    }
-    uis_picture_coder_feed(r->coder, &now, &c, r->map, t);
-    hold(r, slot); /* the one before goes back to the layer before the slow part */
-    if (uis_picture_coder_code(r->coder, &c, t, &item->au, err, err_size) != 0)
-        return -1;
-    uint64_t done = uis_now_ns();
-    /* The first picture's frame had been standing for as long as it pleased. */
-    t->latency_ns = !first && done > t->present_ns ? done - t->present_ns : 0;
-    item->digests = malloc(uis_picture_coder_mbs(r->coder) * sizeof *item->digests);
-    if (!item->digests) {
-        snprintf(err, err_size, "out of memory");
-        return -1;
-    }
-    uis_picture_coder_account(r->coder, t, item->digests);
-    return 0;
+    snprintf(err, err_size, "out of memory");
+    return -1;
 }
 
 static void *run(void *argument) {
@@ -278,7 +255,7 @@ static void *run(void *argument) {
         }
         item->tick.index = k;
         item->tick.tick_ns = when;
-        item->tick.mbs = uis_picture_coder_mbs(r->coder);
+        item->tick.mbs = uis_pipeline_mbs(r->pipeline);
         arrivals a = take_arrivals(r, when);
         if (k == 0) {
             /* The frame standing when the recording begins is its first
@@ -300,8 +277,6 @@ static void *run(void *argument) {
         item->tick.dropped = a.dropped;
         r->dropped += a.dropped;
         if (a.newest && process(r, &a, k == 0, item, err, sizeof err) != 0) {
-            if (a.newest != r->held)
-                uis_ring_release(a.newest);
             record_free(item);
             finish(r, err);
             return NULL;
@@ -314,45 +289,27 @@ static void *run(void *argument) {
     return NULL;
 }
 
-static int check(const uis_recorder_config *c, const uis_ring_header *h, char *err, size_t size) {
-    if (c->width < 16 || c->height < 16 || c->width % 2 || c->height % 2)
-        snprintf(err, size, "the view must be even and at least 16x16, not %ux%u", c->width,
-                 c->height);
-    else if (c->width != h->width || c->height != h->height)
-        snprintf(err, size, "the recorder is set to %ux%u but the ring to %ux%u", c->width,
-                 c->height, h->width, h->height);
-    else if (!c->fps_num || !c->fps_den || c->fps_num / c->fps_den > 1000)
-        snprintf(err, size, "the clock must tick 1 to 1000 times a second, not %u/%u", c->fps_num,
-                 c->fps_den);
-    else if (c->qp > 51)
-        snprintf(err, size, "QP must be 0 to 51, not %u", c->qp);
-    else if (c->splice != UIS_SPLICE_SYNTAX && c->splice != UIS_SPLICE_ROWS)
-        snprintf(err, size, "the way of splicing must be %d or %d, not %u", UIS_SPLICE_SYNTAX,
-                 UIS_SPLICE_ROWS, c->splice);
-    else if (c->guard_mbs > 16)
-        snprintf(err, size, "the guard must be 0 to 16 macroblocks, not %u", c->guard_mbs);
-    else
-        return 0;
-    return -EINVAL;
-}
-
 int uis_recorder_create(const uis_recorder_config *config, uis_ring *ring, uis_recorder **out,
                         char *err, size_t err_size) {
     *out = NULL;
-    int rc = check(config, uis_ring_get_header(ring), err, err_size);
-    if (rc != 0)
-        return rc;
-    uis_recorder *r = calloc(1, sizeof *r);
-    if (!r)
-        return -ENOMEM;
-    r->config = *config;
-    r->config.preset[sizeof r->config.preset - 1] = 0;
-    r->ring = ring;
-    if (uis_picture_coder_open(&r->config, &r->coder, err, err_size) != 0) {
-        free(r);
+    const uis_ring_header *geometry = uis_ring_get_header(ring);
+    if (config->width != geometry->width || config->height != geometry->height) {
+        snprintf(err, err_size, "the recorder is set to %ux%u but the ring to %ux%u",
+                 config->width, config->height, geometry->width, geometry->height);
         return -EINVAL;
     }
-    r->map = calloc(uis_picture_coder_mbs(r->coder), 1);
+    uis_recorder *r = calloc(1, sizeof *r);
+    if (!r) {
+        snprintf(err, err_size, "out of memory");
+        return -ENOMEM;
+    }
+    r->config = *config;
+    r->ring = ring;
+    int rc = uis_pipeline_open(config, &r->pipeline, err, err_size);
+    if (rc != 0) {
+        free(r);
+        return rc;
+    }
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -363,7 +320,7 @@ int uis_recorder_create(const uis_recorder_config *config, uis_ring *ring, uis_r
     uis_ring_header *h = uis_ring_get_header(ring);
     __atomic_store_n(&h->pace_origin_ns, uis_now_ns(), __ATOMIC_RELAXED);
     __atomic_store_n(&h->pace_period_ns, tick_time(r, 0, 1), __ATOMIC_RELEASE);
-    rc = r->map ? pthread_create(&r->thread, NULL, run, r) : ENOMEM;
+    rc = pthread_create(&r->thread, NULL, run, r);
     if (rc != 0) {
         snprintf(err, err_size, "cannot start the recorder's thread: %s", strerror(rc));
         uis_recorder_destroy(r);
@@ -432,9 +389,6 @@ int uis_recorder_next(uis_recorder *r, int timeout_ms, uis_tick *tick) {
             r->tail = NULL;
         r->handed_out = item;
         *tick = item->tick;
-        tick->au = item->au.size ? item->au.data : NULL;
-        tick->au_size = item->au.size;
-        tick->digests = item->digests;
         rc = 1;
     } else if (r->over) {
         rc = r->failed ? -2 : -1;
@@ -469,15 +423,10 @@ void uis_recorder_destroy(uis_recorder *r) {
         record_free(r->head);
         r->head = next;
     }
-    uis_picture_coder_close(r->coder);
-    free(r->map);
+    uis_pipeline_close(r->pipeline);
     pthread_cond_destroy(&r->wake);
     pthread_mutex_destroy(&r->lock);
     free(r);
-}
-
-size_t uis_recorder_parameter_sets(const uis_recorder *r, uint8_t *out, size_t size) {
-    return uis_picture_coder_parameter_sets(r->coder, out, size);
 }
 
 const char *uis_version(void) {

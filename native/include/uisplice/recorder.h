@@ -113,9 +113,6 @@ uint64_t uis_recorder_unseen_drops(const uis_recorder *recorder);
 /* Stops at once, joins, frees. NULL is fine. */
 void uis_recorder_destroy(uis_recorder *recorder);
 
-/* SPS and PPS as Annex B. Returns the size; writes at most `size` bytes. */
-size_t uis_recorder_parameter_sets(const uis_recorder *recorder, uint8_t *out, size_t size);
-
 /* Digests of a decoded I420 picture, macroblock by macroblock in raster order,
  * to be compared with uis_tick.digests. width and height are those of the
  * planes; edge macroblocks cut by the view digest their visible part only. */

@@ -1,0 +1,129 @@
+"""The native pipeline driven frame by frame: no clock, no ring, no browser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Self
+
+from .errors import RecorderError
+from .muxer import Muxer
+from .native import native
+from .recorder import DigestFile, RecorderSettings, Recording, Tick, native_config, to_tick
+from .ring import VideoRegion
+
+_ERROR_SIZE = 512
+
+
+class Pipeline:
+    """Records frames that the caller brings, one a tick, as fast as they come.
+
+    >>> with Pipeline(RecorderSettings(640, 384), path) as pipeline:
+    ...     pipeline.tick(first)
+    ...     pipeline.tick(second, videos)
+    ...     recording = pipeline.finish()
+
+    The stream, ticks and digests are those that a live recording of the same
+    frames would have, presented on every tick. Raises RecorderError where the
+    settings do not fit.
+    """
+
+    def __init__(self, settings: RecorderSettings, stream: Path) -> None:
+        self.settings = settings
+        self._native = native()
+        ffi, lib = self._native.ffi, self._native.lib
+        out = ffi.new("uis_pipeline **")
+        self._error = ffi.new("char[]", _ERROR_SIZE)
+        config = native_config(settings)
+        if lib.uis_pipeline_open(config, out, self._error, _ERROR_SIZE) != 0:
+            raise RecorderError(self._native.text(self._error), "change the encoder settings")
+        self._pointer: Any = out[0]
+        self._muxer = Muxer(stream)
+        self._digests = DigestFile(
+            stream.with_suffix(".digests"), lib.uis_pipeline_mbs(self._pointer)
+        )
+        self._stream = stream
+        self._ticks: list[Tick] = []
+        self._before: npt.NDArray[np.uint8] | None = None
+
+    def tick(
+        self,
+        frame: npt.NDArray[np.uint8] | None,
+        videos: Sequence[VideoRegion] = (),
+        damage: tuple[int, int, int, int] | None = None,
+    ) -> Tick:
+        """One tick. `frame` has shape (height, width, 4), B G R A; None: nothing was
+        presented. `damage` (x, y, w, h) bounds what may differ; None: anywhere."""
+        ffi, lib = self._native.ffi, self._native.lib
+        raw = ffi.new("uis_tick *")
+        number = len(self._ticks)
+        raw.index = number
+        # A clock that starts at one second: 0 would mean that no frame was taken.
+        raw.tick_ns = 1_000_000_000 + number * 1_000_000_000 // self.settings.fps
+        if frame is not None:
+            frame = np.ascontiguousarray(frame)
+            height, width = frame.shape[:2]
+            raw.presents = 1
+            raw.sequence = sum(tick.presents for tick in self._ticks) + 1
+            rect = ffi.new("uis_rect *", damage or (0, 0, width, height))
+            regions = ffi.new("uis_video_region[]", max(len(videos), 1))
+            for slot, video in zip(regions, videos, strict=False):
+                slot.rect = (video.x, video.y, video.w, video.h)
+                slot.id, slot.playing = video.id, int(video.playing)
+                slot.changed_ns = video.changed_ns
+            before = ffi.NULL if self._before is None else _image(self._before)
+            rc = lib.uis_pipeline_tick(
+                self._pointer,
+                _image(frame),
+                before,
+                rect,
+                regions,
+                len(videos),
+                raw.tick_ns,
+                raw,
+                self._error,
+                _ERROR_SIZE,
+            )
+            if rc != 0:
+                raise RecorderError(self._native.text(self._error))
+            self._before = frame
+        tick = to_tick(raw, 1_000_000_000)
+        if raw.au_size:
+            self._digests.append(bytes(ffi.buffer(raw.digests, raw.mbs * 8)))
+            self._muxer.add(bytes(ffi.buffer(raw.au, raw.au_size)), tick.time, tick.keyframe)
+        self._ticks.append(tick)
+        return tick
+
+    def finish(self) -> Recording:
+        """Finishes the file and gives everything."""
+        self._digests.close()
+        recording = Recording(self.settings, self._stream, tuple(self._ticks), self._digests, 0)
+        self._muxer.close(recording.duration)
+        return recording
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._native.lib.uis_pipeline_close(self._pointer)
+        self._digests.close()
+        self._muxer.close(len(self._ticks) / self.settings.fps)
+
+
+def _image(frame: npt.NDArray[np.uint8]) -> Any:
+    ffi = native().ffi
+    image = ffi.new("uis_bgra *")
+    image.pixels = ffi.cast("uint8_t *", frame.ctypes.data)
+    image.stride = frame.strides[0]
+    image.height, image.width = frame.shape[:2]
+    return image

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * From a frame to an access unit, without clock, ring or thread: what the
+ * recorder runs on every tick, and what replays and tests drive themselves. */
+#ifndef UISPLICE_PIPELINE_H
+#define UISPLICE_PIPELINE_H
+
+#include "uisplice/dirty_map.h"
+#include "uisplice/recorder.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+/* cffi: begin */
+typedef struct uis_pipeline uis_pipeline;
+
+/* Checks the configuration and opens encoder 1. 0 or a negative errno. */
+int uis_pipeline_open(const uis_recorder_config *config, uis_pipeline **out, char *err,
+                      size_t err_size);
+
+/* Classifies `now` against `before` (NULL: the first frame) inside `damage`, and
+ * codes it if it changed. Fills the tick's class, picture and measures; tick->au
+ * and tick->digests stay valid until the next call. Both frames must have the
+ * view's size, and are not used after the call. 0 or -1. */
+int uis_pipeline_tick(uis_pipeline *pipeline, const uis_bgra *now, const uis_bgra *before,
+                      const uis_rect *damage, const uis_video_region *regions,
+                      uint32_t region_count, uint64_t present_ns, uis_tick *tick, char *err,
+                      size_t err_size);
+
+/* Macroblocks of a picture. */
+uint32_t uis_pipeline_mbs(const uis_pipeline *pipeline);
+
+void uis_pipeline_close(uis_pipeline *pipeline); /* NULL is fine */
+/* cffi: end */
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "uisplice/pipeline.h"
+
+#include "picture_coder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct uis_pipeline {
+    uis_recorder_config config;
+    uis_picture_coder *coder;
+    uis_buffer au;
+    uint64_t *digests;
+    uint8_t *map;
+};
+
+static int check(const uis_recorder_config *c, char *err, size_t size) {
+    if (c->width < 16 || c->height < 16 || c->width > 16384 || c->height > 16384 ||
+        c->width % 2 || c->height % 2)
+        snprintf(err, size, "the view must be even and 16x16 to 16384x16384, not %ux%u", c->width,
+                 c->height);
+    else if (!c->fps_num || !c->fps_den || c->fps_num / c->fps_den > 1000)
+        snprintf(err, size, "the clock must tick 1 to 1000 times a second, not %u/%u", c->fps_num,
+                 c->fps_den);
+    else if (c->qp > 51)
+        snprintf(err, size, "QP must be 0 to 51, not %u", c->qp);
+    else if (c->splice != UIS_SPLICE_SYNTAX && c->splice != UIS_SPLICE_ROWS)
+        snprintf(err, size, "the way of splicing must be %d or %d, not %u", UIS_SPLICE_SYNTAX,
+                 UIS_SPLICE_ROWS, c->splice);
+    else if (c->guard_mbs > 16)
+        snprintf(err, size, "the guard must be 0 to 16 macroblocks, not %u", c->guard_mbs);
+    else
+        return 0;
+    return -EINVAL;
+}
+
+int uis_pipeline_open(const uis_recorder_config *config, uis_pipeline **out, char *err,
+                      size_t err_size) {
+    *out = NULL;
+    int rc = check(config, err, err_size);
+    if (rc != 0)
+        return rc;
+    uis_pipeline *p = calloc(1, sizeof *p);
+    if (!p) {
+        snprintf(err, err_size, "out of memory");
+        return -ENOMEM;
+    }
+    p->config = *config;
+    p->config.preset[sizeof p->config.preset - 1] = 0;
+    if (uis_picture_coder_open(&p->config, &p->coder, err, err_size) != 0) {
+        free(p);
+        return -EINVAL;
+    }
+    uint32_t mbs = uis_picture_coder_mbs(p->coder);
+    p->map = calloc(mbs, 1);
+    p->digests = calloc(mbs, sizeof *p->digests);
+    if (!p->map || !p->digests) {
+        snprintf(err, err_size, "out of memory");
+        uis_pipeline_close(p);
+        return -ENOMEM;
+    }
+    *out = p;
+    return 0;
+}
+
+void uis_pipeline_close(uis_pipeline *p) {
+    if (!p)
+        return;
+    uis_picture_coder_close(p->coder);
+    uis_buffer_free(&p->au);
+    free(p->digests);
+    free(p->map);
+    free(p);
+}
+
+uint32_t uis_pipeline_mbs(const uis_pipeline *p) {
+    return uis_picture_coder_mbs(p->coder);
+}
+
+static uis_classification everything(uis_pipeline *p) {
+    const uint32_t mbs = uis_picture_coder_mbs(p->coder);
+    memset(p->map, 1, mbs);
+    return (uis_classification){
+        .tick_class = UIS_CHANGED,
+        .dirty = {0, 0, (int32_t)p->config.width, (int32_t)p->config.height},
+        .dirty_mbs = mbs,
+        .outside_mbs = mbs,
+    };
+}
+
+int uis_pipeline_tick(uis_pipeline *p, const uis_bgra *now, const uis_bgra *before,
+                      const uis_rect *damage, const uis_video_region *regions,
+                      uint32_t region_count, uint64_t present_ns, uis_tick *t, char *err,
+                      size_t err_size) {
+    if (now->width != p->config.width || now->height != p->config.height ||
+        (before && (before->width != now->width || before->height != now->height))) {
+        snprintf(err, err_size, "the window changed from %ux%u to %ux%u while recording",
+                 p->config.width, p->config.height, now->width, now->height);
+        return -1;
+    }
+    uint64_t begin = uis_now_ns();
+    uis_classification c =
+        before ? uis_classify(now, before, damage, regions, region_count, present_ns, p->map)
+               : everything(p);
+    if (c.tick_class == UIS_VIDEO_ONLY && p->config.faults & UIS_FAULT_BAD_SHARES)
+        c.tick_class = UIS_CHANGED;
+    t->diff_ns = uis_now_ns() - begin;
+    t->mbs = uis_picture_coder_mbs(p->coder);
+    t->tick_class = c.tick_class;
+    t->dirty_mbs = c.dirty_mbs;
+    t->dirty_outside_mbs = c.outside_mbs;
+    t->dirty = c.dirty;
+    t->region_count = c.video_count;
+    t->present_ns = present_ns;
+    t->au = NULL;
+    t->au_size = 0;
+    t->digests = NULL;
+    if (c.tick_class == UIS_UNCHANGED) {
+        t->identical = 1;
+        return 0;
+    }
+    p->au.size = 0;
+    p->au.failed = false;
+    uis_picture_coder_feed(p->coder, now, &c, p->map, t);
+    if (uis_picture_coder_code(p->coder, &c, t, &p->au, err, err_size) != 0)
+        return -1;
+    /* The access unit is ready here; what follows is bookkeeping for the checks. */
+    uint64_t done = uis_now_ns();
+    t->latency_ns = before && done > present_ns ? done - present_ns : 0;
+    uis_picture_coder_account(p->coder, t, p->digests);
+    t->au = p->au.data;
+    t->au_size = p->au.size;
+    t->digests = p->digests;
+    return 0;
+}
