@@ -6,6 +6,8 @@
  * looks at. Run with VK_ADD_LAYER_PATH and
  * VK_INSTANCE_LAYERS=VK_LAYER_UISPLICE_capture in the environment; add
  * VK_LAYER_KHRONOS_validation behind it to have the layer's own calls checked.
+ * The one argument, if given, is the ring's number of slots: from 6 on the GPU
+ * writes straight into them where the driver can, below it never does.
  * Exit status 0: all checks held; 77: no device to run on.
  */
 #define _GNU_SOURCE
@@ -575,15 +577,28 @@ static void test_reader_gone(void) {
     free_device(&dev);
 }
 
+/* What was begun was published or given back, whatever happened to its swapchain. */
+static void check_no_slot_is_held(void) {
+    for (uint32_t i = 0; i < header->slot_count; i++) {
+        const uis_ring_slot *slot =
+            (const uis_ring_slot *)((const uint8_t *)header + header->slots_offset +
+                                    header->slot_stride * i);
+        uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
+        CHECK(state == UIS_SLOT_FREE || state == UIS_SLOT_READY, "slot %u stays in state %u", i,
+              state);
+    }
+}
+
 /* Also after exit() in the middle of a test: no shared memory stays behind. */
 static void close_ring(void) {
     uis_ring_close(ring);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    uint32_t slots = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 8;
     char name[64], error[256];
     snprintf(name, sizeof name, "/uisplice-wsi-test-%d", (int)getpid());
-    if (uis_ring_create(name, WIDTH, HEIGHT, 4, &ring, error, sizeof error) != 0) {
+    if (uis_ring_create(name, WIDTH, HEIGHT, slots, &ring, error, sizeof error) != 0) {
         fprintf(stderr, "%s\n", error);
         return 1;
     }
@@ -603,6 +618,7 @@ int main(void) {
     test_recreation();
     test_crowd();
     test_reader_gone();
+    check_no_slot_is_held();
     CHECK(__atomic_load_n(&header->writer_state, __ATOMIC_ACQUIRE) == UIS_WRITER_PRESENTING,
           "writer_state is %u: %s", header->writer_state, header->writer_error);
     vkDestroyInstance(instance, NULL);

@@ -346,7 +346,8 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL uis_GetPhysicalDeviceProcAddr(Vk
     return own && scope == SCOPE_PHYSICAL && next ? own : next;
 }
 
-VK_LAYER_EXPORT VKAPI_ATTR VkResult VKAPI_CALL
+/* Newer Vulkan headers no longer define VK_LAYER_EXPORT. */
+__attribute__((visibility("default"))) VKAPI_ATTR VkResult VKAPI_CALL
 vkNegotiateLoaderLayerInterfaceVersion(VkNegotiateLayerInterface *version) {
     if (!version || version->sType != LAYER_NEGOTIATE_INTERFACE_STRUCT ||
         version->loaderLayerInterfaceVersion < 2)

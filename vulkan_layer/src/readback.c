@@ -371,9 +371,11 @@ static VkBuffer straight_target(const uis_swapchain *swapchain, bool swap_red_bl
     if (swap_red_blue || frame_bytes(swapchain) > uis_capture_slot_bytes())
         return VK_NULL_HANDLE;
     if (uis_capture_slots() < swapchain->image_count + READER_SLOTS) {
-        uis_log(UIS_LOG_INFO, "the ring's %u slots are too few for the GPU to write %u of them: "
-                              "frames are copied twice", uis_capture_slots(),
-                swapchain->image_count);
+        static bool said; /* (atomic) each resize comes here */
+        if (!__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
+            uis_log(UIS_LOG_INFO, "the ring's %u slots are too few for the GPU to write %u of "
+                                  "them: frames are copied twice", uis_capture_slots(),
+                    swapchain->image_count);
         return VK_NULL_HANDLE;
     }
     return uis_host_import_buffer(swapchain->device);
