@@ -66,8 +66,10 @@ def test_captured_pixels_equal_a_page_screenshot(tmp_path: Path, width, height, 
             seen = len(shot.damages)
             shot.page.evaluate(change)
             shot.settle()
-            (rect,) = shot.damages[seen]
-            assert rect[2] * rect[3] < width * height / 4, "only part of the view was damaged"
+            # Chrome presents the whole view once more some seconds after a load, so any
+            # of the presents that followed may be that one; the change's own is partial.
+            areas = [sum(w * h for _, _, w, h in rects) for rects in shot.damages[seen:]]
+            assert 0 < min(areas) < width * height / 4, "only part of the view was damaged"
             assert_equals_screenshot(shot)
         counters = shot.ring.counters()
     assert counters.state == "presenting"
