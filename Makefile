@@ -9,6 +9,7 @@ ARGS ?=
 ifdef BROWSER
 export UISPLICE_BROWSER := $(BROWSER)
 endif
+C_SOURCES = $(shell git ls-files '*.c' '*.h')
 NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f)
 
 .DEFAULT_GOAL := help
@@ -49,10 +50,12 @@ lint: setup ## ruff, mypy, clang-format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(C_SOURCES)
 
-format: setup ## rewrite Python in the project's format
+format: setup ## rewrite Python and C in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(C_SOURCES)
 
 clean: ## remove builds and reports; the environment stays
 	rm -rf build $(REPORTS)/*/

@@ -128,6 +128,7 @@ def show(result: Result, console: Console) -> None:
             style=_STYLE[check.status],
             highlight=False,
             markup=False,
+            soft_wrap=True,  # one line in a log stays one line
         )
     if result.missing:
         console.print(f"the site has no {', '.join(result.missing)}", style="yellow", markup=False)
@@ -143,7 +144,7 @@ def show(result: Result, console: Console) -> None:
     if result.problems:
         console.print()
         for line in result.problems:
-            console.print(line, style="bold red", markup=False, highlight=False)
+            console.print(line, style="bold red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:

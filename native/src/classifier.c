@@ -4,16 +4,16 @@
 /* A paused video's last frame may be presented this long after the page said so. */
 #define LAST_FRAME_GRACE_NS 100000000u
 
-uis_classification uis_classify(const uis_bgra *now, const uis_bgra *before,
-                                const uis_rect *damage, const uis_video_region *regions,
-                                uint32_t region_count, uint64_t present_ns, uint8_t *map) {
+uis_classification uis_classify(const uis_bgra *now, const uis_bgra *before, const uis_rect *damage,
+                                const uis_video_region *regions, uint32_t region_count,
+                                uint64_t present_ns, uint8_t *map) {
     uis_classification c = {0};
     const uis_rect view = {0, 0, (int32_t)now->width, (int32_t)now->height};
     uis_rect videos[UIS_RING_MAX_REGIONS];
     for (uint32_t i = 0; i < region_count && i < UIS_RING_MAX_REGIONS; i++) {
         uis_rect r = uis_rect_intersect(regions[i].rect, view);
-        if (uis_rect_empty(r) || (!regions[i].playing &&
-                                  present_ns >= regions[i].changed_ns + LAST_FRAME_GRACE_NS))
+        if (uis_rect_empty(r) ||
+            (!regions[i].playing && present_ns >= regions[i].changed_ns + LAST_FRAME_GRACE_NS))
             continue;
         videos[c.video_count++] = r;
         c.video = uis_rect_union(c.video, r);

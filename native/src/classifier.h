@@ -7,20 +7,20 @@
 #include "splicer.h"
 
 typedef struct uis_classification {
-    uint32_t tick_class;   /* UIS_UNCHANGED, ... */
+    uint32_t tick_class; /* UIS_UNCHANGED, ... */
     uint32_t dirty_mbs;
-    uint32_t outside_mbs;  /* dirty ones with a changed pixel outside all videos */
-    uis_rect dirty;        /* bounding box, pixels */
-    uis_rect video;        /* bounding box of the videos that play, pixels */
+    uint32_t outside_mbs; /* dirty ones with a changed pixel outside all videos */
+    uis_rect dirty;       /* bounding box, pixels */
+    uis_rect video;       /* bounding box of the videos that play, pixels */
     uint32_t video_count;
 } uis_classification;
 
 /* Compares two frames inside `damage`, fills `map` (see uis_dirty_map) and
  * tells the class: UNCHANGED without a changed pixel, VIDEO_ONLY when every
  * changed pixel lies in the rectangle of a video that plays, else CHANGED. */
-uis_classification uis_classify(const uis_bgra *now, const uis_bgra *before,
-                                const uis_rect *damage, const uis_video_region *regions,
-                                uint32_t region_count, uint64_t present_ns, uint8_t *map);
+uis_classification uis_classify(const uis_bgra *now, const uis_bgra *before, const uis_rect *damage,
+                                const uis_video_region *regions, uint32_t region_count,
+                                uint64_t present_ns, uint8_t *map);
 
 /* Macroblocks that cover a rectangle, and those with `guard` more on each side;
  * both cut at the picture's edges. */

@@ -97,8 +97,8 @@ static int x264_open(const uis_encoder_config *config, uis_encoder **out, char *
         memcpy(e->header_data, nals[0].p_payload, (size_t)size); /* payloads are contiguous */
         e->header_size = (size_t)size;
     } else {
-        snprintf(err, err_size, "libx264 does not open at %ux%u: %s", config->width,
-                 config->height, e->log[0] ? e->log : "no reason given");
+        snprintf(err, err_size, "libx264 does not open at %ux%u: %s", config->width, config->height,
+                 e->log[0] ? e->log : "no reason given");
         x264_close(e);
         return -1;
     }

@@ -150,18 +150,17 @@ int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size
     if (__atomic_load_n(&h->magic, __ATOMIC_ACQUIRE) != UIS_RING_MAGIC)
         problem = "is not a frame ring (wrong magic)";
     else if (h->version != UIS_RING_VERSION) {
-        snprintf(text, sizeof text, "speaks protocol version %u, this build speaks %d: "
+        snprintf(text, sizeof text,
+                 "speaks protocol version %u, this build speaks %d: "
                  "rebuild the layer and the native library together",
                  h->version, UIS_RING_VERSION);
         problem = text;
     } else if (h->header_size != sizeof *h || h->total_size != size ||
                h->slots_offset < sizeof *h || h->slots_offset % 4096 != 0 ||
-               h->slots_offset > size || h->slot_count < 2 ||
-               h->slot_count > UIS_RING_MAX_SLOTS || h->slot_stride > size ||
-               h->slots_offset + h->slot_stride * h->slot_count != size || h->max_width > 16384 ||
-               h->max_height > 16384 ||
-               h->slot_stride <
-                   UIS_RING_SLOT_HEADER + (uint64_t)h->max_width * h->max_height * 4)
+               h->slots_offset > size || h->slot_count < 2 || h->slot_count > UIS_RING_MAX_SLOTS ||
+               h->slot_stride > size || h->slots_offset + h->slot_stride * h->slot_count != size ||
+               h->max_width > 16384 || h->max_height > 16384 ||
+               h->slot_stride < UIS_RING_SLOT_HEADER + (uint64_t)h->max_width * h->max_height * 4)
         problem = "has sizes that do not fit together";
     if (problem) {
         int rc = fail(-EPROTO, err, err_size, "frame ring %s %s", name, problem);

@@ -139,8 +139,7 @@ int uis_parse_slice_header(uis_bit_reader *r, uint8_t nal_header, const uis_para
     return r->overrun ? -1 : 0;
 }
 
-void uis_write_slice_header(uis_bit_writer *w, const uis_parameters *p,
-                            const uis_slice_header *h) {
+void uis_write_slice_header(uis_bit_writer *w, const uis_parameters *p, const uis_slice_header *h) {
     uis_write_ue(w, h->first_mb);
     uis_write_ue(w, h->type);
     uis_write_ue(w, 0); /* pic_parameter_set_id */
@@ -184,11 +183,11 @@ void uis_write_slice_header(uis_bit_writer *w, const uis_parameters *p,
 uint32_t uis_level_idc(uint32_t mb_width, uint32_t mb_height, double fps) {
     /* level_idc, MaxMBPS, MaxFS, MaxDpbMbs (table A-1) */
     static const uint32_t levels[][4] = {
-        {10, 1485, 99, 396},          {11, 3000, 396, 900},         {12, 6000, 396, 2376},
-        {13, 11880, 396, 2376},       {20, 11880, 396, 2376},       {21, 19800, 792, 4752},
-        {22, 20250, 1620, 8100},      {30, 40500, 1620, 8100},      {31, 108000, 3600, 18000},
-        {32, 216000, 5120, 20480},    {40, 245760, 8192, 32768},    {42, 522240, 8704, 34816},
-        {50, 589824, 22080, 110400},  {51, 983040, 36864, 184320},  {52, 2073600, 36864, 184320},
+        {10, 1485, 99, 396},          {11, 3000, 396, 900},        {12, 6000, 396, 2376},
+        {13, 11880, 396, 2376},       {20, 11880, 396, 2376},      {21, 19800, 792, 4752},
+        {22, 20250, 1620, 8100},      {30, 40500, 1620, 8100},     {31, 108000, 3600, 18000},
+        {32, 216000, 5120, 20480},    {40, 245760, 8192, 32768},   {42, 522240, 8704, 34816},
+        {50, 589824, 22080, 110400},  {51, 983040, 36864, 184320}, {52, 2073600, 36864, 184320},
         {60, 4177920, 139264, 696320}};
     const size_t count = sizeof levels / sizeof levels[0];
     uint32_t mbs = mb_width * mb_height;
@@ -211,8 +210,8 @@ static void append_rbsp(uis_buffer *out, uint8_t nal_header, uis_bit_writer *w) 
 void uis_append_parameter_sets(uis_buffer *out, const uis_stream_format *format,
                                const uis_parameters *p) {
     uis_bit_writer w = {0};
-    uint32_t level = uis_level_idc(p->mb_width, p->mb_height,
-                                   (double)format->fps_num / format->fps_den);
+    uint32_t level =
+        uis_level_idc(p->mb_width, p->mb_height, (double)format->fps_num / format->fps_den);
     uis_write_bits(&w, 66, 8);   /* profile_idc: Baseline */
     uis_write_bits(&w, 0xc0, 8); /* constraint sets 0 and 1: Constrained Baseline */
     uis_write_bits(&w, level, 8);
@@ -233,19 +232,19 @@ void uis_append_parameter_sets(uis_buffer *out, const uis_stream_format *format,
         uis_write_ue(&w, 0);
         uis_write_ue(&w, bottom / 2);
     }
-    uis_write_bits(&w, 1, 1); /* vui_parameters_present_flag (annex E) */
-    uis_write_bits(&w, 1, 1); /* aspect_ratio_info_present_flag */
-    uis_write_bits(&w, 1, 8); /* square */
-    uis_write_bits(&w, 0, 1); /* overscan_info_present_flag */
-    uis_write_bits(&w, 1, 1); /* video_signal_type_present_flag */
-    uis_write_bits(&w, 5, 3); /* unspecified video_format */
-    uis_write_bits(&w, 0, 1); /* limited range */
-    uis_write_bits(&w, 1, 1); /* colour_description_present_flag */
-    uis_write_bits(&w, 1, 8); /* BT.709 primaries, which are sRGB's */
+    uis_write_bits(&w, 1, 1);  /* vui_parameters_present_flag (annex E) */
+    uis_write_bits(&w, 1, 1);  /* aspect_ratio_info_present_flag */
+    uis_write_bits(&w, 1, 8);  /* square */
+    uis_write_bits(&w, 0, 1);  /* overscan_info_present_flag */
+    uis_write_bits(&w, 1, 1);  /* video_signal_type_present_flag */
+    uis_write_bits(&w, 5, 3);  /* unspecified video_format */
+    uis_write_bits(&w, 0, 1);  /* limited range */
+    uis_write_bits(&w, 1, 1);  /* colour_description_present_flag */
+    uis_write_bits(&w, 1, 8);  /* BT.709 primaries, which are sRGB's */
     uis_write_bits(&w, 13, 8); /* sRGB transfer */
-    uis_write_bits(&w, 6, 8); /* BT.601 matrix: what the conversion uses */
-    uis_write_bits(&w, 0, 1); /* chroma_loc_info_present_flag */
-    uis_write_bits(&w, 1, 1); /* timing_info_present_flag: the clock, not a constant rate */
+    uis_write_bits(&w, 6, 8);  /* BT.601 matrix: what the conversion uses */
+    uis_write_bits(&w, 0, 1);  /* chroma_loc_info_present_flag */
+    uis_write_bits(&w, 1, 1);  /* timing_info_present_flag: the clock, not a constant rate */
     uis_write_bits(&w, format->fps_den, 32);
     uis_write_bits(&w, format->fps_num * 2, 32);
     uis_write_bits(&w, 0, 1); /* fixed_frame_rate_flag */

@@ -17,7 +17,7 @@ enum { UIS_SLICE_P = 0, UIS_SLICE_I = 2 };
 typedef struct uis_parameters {
     uint32_t log2_max_frame_num;
     uint32_t poc_type;
-    uint32_t log2_max_poc_lsb;     /* POC type 0 */
+    uint32_t log2_max_poc_lsb;      /* POC type 0 */
     uint32_t poc_delta_always_zero; /* POC type 1 */
     uint32_t pic_order_present;
     uint32_t num_ref_frames;
@@ -43,15 +43,15 @@ typedef struct uis_slice_header {
     int32_t qp_delta;
     uint32_t disable_deblocking;
     int32_t alpha_offset_div2, beta_offset_div2;
-    uint32_t num_ref;       /* P: num_ref_idx_l0_active */
-    bool list_modified;     /* P: list 0 is reordered */
-    bool adaptive_marking;  /* MMCOs are there */
+    uint32_t num_ref;      /* P: num_ref_idx_l0_active */
+    bool list_modified;    /* P: list 0 is reordered */
+    bool adaptive_marking; /* MMCOs are there */
     uint32_t frame_num;
     /* Written streams only. */
     uint32_t idr_pic_id;
-    uint32_t reference[2]; /* P: LongTermPicNum of each list entry */
+    uint32_t reference[2];    /* P: LongTermPicNum of each list entry */
     uint32_t long_term_index; /* LongTermFrameIdx this picture becomes */
-    bool leave_out_mmco4; /* a fault for tests: MMCO 6 without MMCO 4 */
+    bool leave_out_mmco4;     /* a fault for tests: MMCO 6 without MMCO 4 */
 } uis_slice_header;
 
 /* Reads a slice header of Baseline; the reader is left at slice_data(). 0 or -1. */
@@ -61,8 +61,7 @@ int uis_parse_slice_header(uis_bit_reader *r, uint8_t nal_header, const uis_para
 /* Writes a slice header of the spliced stream: list modification idc 2 to
  * `reference` (num_ref entries), and MMCO 4(2), MMCO 6(long_term_index), or for an IDR picture
  * long_term_reference_flag = 1 (clauses 7.3.3.1, 7.3.3.3, 8.2.5). */
-void uis_write_slice_header(uis_bit_writer *w, const uis_parameters *p,
-                            const uis_slice_header *h);
+void uis_write_slice_header(uis_bit_writer *w, const uis_parameters *p, const uis_slice_header *h);
 
 typedef struct uis_stream_format {
     uint32_t width, height; /* view, pixels; cropping is derived */

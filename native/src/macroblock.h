@@ -46,14 +46,14 @@ typedef struct uis_macroblock {
     uint8_t kind;     /* uis_mb_kind */
     uint8_t i16_type; /* mb_type - 1 of an Intra 16x16 macroblock, 0..23 */
     uint8_t cbp;
-    uint8_t qp;       /* QP_Y; of a macroblock without residual: the one before it */
-    uint16_t slice;   /* neighbours of another slice are not available */
-    uint8_t sub[4];   /* sub_mb_type of P 8x8 */
-    int8_t ref[4];    /* by 8x8; -1 for intra */
-    uis_vector mv[16]; /* by 4x4, raster order inside the macroblock */
-    uint8_t nonzero[24]; /* total_coeff by 4x4: luma raster 16, Cb 4, Cr 4 */
+    uint8_t qp;                      /* QP_Y; of a macroblock without residual: the one before it */
+    uint16_t slice;                  /* neighbours of another slice are not available */
+    uint8_t sub[4];                  /* sub_mb_type of P 8x8 */
+    int8_t ref[4];                   /* by 8x8; -1 for intra */
+    uis_vector mv[16];               /* by 4x4, raster order inside the macroblock */
+    uint8_t nonzero[24];             /* total_coeff by 4x4: luma raster 16, Cb 4, Cr 4 */
     uint32_t intra_from, intra_bits; /* prediction modes, or I_PCM samples, as bits */
-    uis_block blocks[UIS_BLOCKS]; /* 0..15 luma in coding order; by UIS_BLOCK_* */
+    uis_block blocks[UIS_BLOCKS];    /* 0..15 luma in coding order; by UIS_BLOCK_* */
 } uis_macroblock;
 
 /* A picture's macroblocks in raster order. */
@@ -74,10 +74,10 @@ static inline bool uis_mb_is_intra(const uis_macroblock *mb) {
 /* What slice_data() needs of the headers. */
 typedef struct uis_slice_context {
     uint32_t first_mb;
-    uint32_t type;       /* UIS_SLICE_P or UIS_SLICE_I */
-    uint32_t num_ref;    /* num_ref_idx_l0_active */
-    int32_t qp;          /* SliceQP_Y */
-    uint16_t slice;      /* number to give its macroblocks */
+    uint32_t type;    /* UIS_SLICE_P or UIS_SLICE_I */
+    uint32_t num_ref; /* num_ref_idx_l0_active */
+    int32_t qp;       /* SliceQP_Y */
+    uint16_t slice;   /* number to give its macroblocks */
 } uis_slice_context;
 
 /* Reads slice_data() from r, which ends where the payload does, into the picture.
@@ -93,7 +93,7 @@ typedef struct uis_mb_writer {
     uis_mb_picture *picture; /* what is written so far: the neighbours */
     uint32_t next;           /* address of the next macroblock */
     uint32_t skip_run;
-    int32_t qp;              /* of the macroblock before */
+    int32_t qp; /* of the macroblock before */
 } uis_mb_writer;
 
 void uis_mb_writer_begin(uis_mb_writer *w, uis_bit_writer *out, const uis_slice_context *context,

@@ -167,8 +167,8 @@ static bool read_ref(uis_bit_reader *r, uint32_t num_ref, int8_t *ref) {
 static bool read_vector(uis_bit_reader *r, const uis_mb_picture *p, uint32_t address,
                         uis_macroblock *mb, uint32_t x, uint32_t y, uint32_t w, uint32_t h,
                         int shape) {
-    uis_vector predictor = uis_predict_vector(p, address, x, y, w, mb->ref[(y >> 1) * 2 + (x >> 1)],
-                                              shape);
+    uis_vector predictor =
+        uis_predict_vector(p, address, x, y, w, mb->ref[(y >> 1) * 2 + (x >> 1)], shape);
     int32_t vx = predictor.x + uis_read_se(r), vy = predictor.y + uis_read_se(r);
     if (vx != (int16_t)vx || vy != (int16_t)vy)
         return false;
@@ -211,8 +211,8 @@ static bool read_inter(uis_bit_reader *r, const uis_slice_context *s, const uis_
         for (uint32_t i = 0; i < 4; i++)
             for (uint32_t k = 0; k < uis_sub_count[mb->sub[i]]; k++) {
                 uis_partition q = uis_sub_partition[mb->sub[i]][k];
-                if (!read_vector(r, p, address, mb, (i & 1) * 2 + q.x, (i >> 1) * 2 + q.y, q.w,
-                                 q.h, 0))
+                if (!read_vector(r, p, address, mb, (i & 1) * 2 + q.x, (i >> 1) * 2 + q.y, q.w, q.h,
+                                 0))
                     return false;
             }
         return true;

@@ -35,19 +35,17 @@ static void write_residual(uis_mb_writer *w, uint32_t address, const uis_macrobl
                     &mb->blocks[UIS_BLOCK_I16_DC], rbsp);
     for (uint32_t i = 0; i < 16; i++)
         if (mb->cbp >> (i / 4) & 1)
-            write_block(w,
-                        uis_token_context(
-                            uis_predict_nc(p, address, 0, uis_block_x(i), uis_block_y(i))),
-                        &mb->blocks[i], rbsp);
+            write_block(
+                w, uis_token_context(uis_predict_nc(p, address, 0, uis_block_x(i), uis_block_y(i))),
+                &mb->blocks[i], rbsp);
     if (mb->cbp & 0x30)
         for (int c = 0; c < 2; c++)
             write_block(w, UIS_TOKEN_CHROMA_DC, &mb->blocks[UIS_BLOCK_CHROMA_DC + c], rbsp);
     if (mb->cbp & 0x20)
         for (uint32_t i = 0; i < 8; i++)
-            write_block(w,
-                        uis_token_context(
-                            uis_predict_nc(p, address, i < 4 ? 1 : 2, i & 1, i >> 1 & 1)),
-                        &mb->blocks[UIS_BLOCK_CHROMA_AC + i], rbsp);
+            write_block(
+                w, uis_token_context(uis_predict_nc(p, address, i < 4 ? 1 : 2, i & 1, i >> 1 & 1)),
+                &mb->blocks[UIS_BLOCK_CHROMA_AC + i], rbsp);
 }
 
 static void write_ref(uis_mb_writer *w, int ref) {
@@ -60,8 +58,8 @@ static void write_ref(uis_mb_writer *w, int ref) {
 static void write_vector(uis_mb_writer *w, uint32_t address, const uis_macroblock *mb, uint32_t x,
                          uint32_t y, uint32_t bw, int shape) {
     uis_vector v = mb->mv[y * 4 + x];
-    uis_vector p = uis_predict_vector(w->picture, address, x, y, bw,
-                                      mb->ref[(y >> 1) * 2 + (x >> 1)], shape);
+    uis_vector p =
+        uis_predict_vector(w->picture, address, x, y, bw, mb->ref[(y >> 1) * 2 + (x >> 1)], shape);
     uis_write_se(w->out, v.x - p.x);
     uis_write_se(w->out, v.y - p.y);
 }
@@ -157,8 +155,8 @@ int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *from, const uint8_
         write_inter(w, address, mb);
     }
     if (mb->kind != UIS_MB_I16X16)
-        uis_write_ue(w->out, code_of_cbp(mb->kind == UIS_MB_I4X4 ? uis_cbp_intra : uis_cbp_inter,
-                                         mb->cbp));
+        uis_write_ue(w->out,
+                     code_of_cbp(mb->kind == UIS_MB_I4X4 ? uis_cbp_intra : uis_cbp_inter, mb->cbp));
     if (mb->cbp || mb->kind == UIS_MB_I16X16) {
         /* mb_qp_delta is taken modulo 52 (7.4.5): the representative in -26..25. */
         int32_t delta = (mb->qp - w->qp + 78) % 52 - 26;

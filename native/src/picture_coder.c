@@ -15,8 +15,8 @@ struct uis_picture_coder {
     uint32_t mb_width, mb_height, mbs;
     uis_splicer splicer;
 
-    uis_i420 source; /* the frame fed last, whole macroblocks */
-    uint64_t fed;    /* frames fed so far; the clock of `changed` */
+    uis_i420 source;   /* the frame fed last, whole macroblocks */
+    uint64_t fed;      /* frames fed so far; the clock of `changed` */
     uint64_t *changed; /* when each macroblock changed last */
     uint8_t *constant; /* scratch: flags for an encoder */
 
@@ -211,8 +211,7 @@ static bool mark_guard(uis_picture_coder *c) {
 static int encode_region(uis_picture_coder *c, bool idr, uis_encoded *picture, uis_tick *tick,
                          char *err, size_t err_size) {
     const uis_mb_rect *at = &c->region_at;
-    const uis_i420 crop =
-        uis_i420_crop(&c->source, at->x * 16, at->y * 16, at->w * 16, at->h * 16);
+    const uis_i420 crop = uis_i420_crop(&c->source, at->x * 16, at->y * 16, at->w * 16, at->h * 16);
     for (;;) {
         uint32_t leaks;
         if (c->backend->encode(c->region, &crop, idr ? NULL : c->constant, idr, picture, err,
@@ -238,31 +237,29 @@ static int code_region(uis_picture_coder *c, uis_tick *tick, uis_buffer *au, cha
                        size_t err_size) {
     uint64_t begin = uis_now_ns();
     bool guard_changed = mark_guard(c);
-    bool idr = c->region_coded == 0 ||
-               (guard_changed && !(c->config.faults & UIS_FAULT_NO_GUARD));
+    bool idr = c->region_coded == 0 || (guard_changed && !(c->config.faults & UIS_FAULT_NO_GUARD));
     const uis_mb_rect *at = &c->region_at;
     uis_encoded picture;
     if (encode_region(c, idr, &picture, tick, err, err_size) != 0)
         return -1;
-    uis_splice_references references =
-        picture.idr                                ? UIS_REFERENCES_INTRA
-        : c->last_picture == UIS_PICTURE_SPLICED ? UIS_REFERENCES_SAME
-                                                   : UIS_REFERENCES_BOTH;
+    uis_splice_references references = picture.idr ? UIS_REFERENCES_INTRA
+                                       : c->last_picture == UIS_PICTURE_SPLICED
+                                           ? UIS_REFERENCES_SAME
+                                           : UIS_REFERENCES_BOTH;
     c->region_coded = c->fed;
     uint64_t encoded = uis_now_ns();
     tick->encode_ns = encoded - begin;
     int rc = c->config.splice == UIS_SPLICE_ROWS
                  ? uis_splice_rows(&c->splicer, at, au, &tick->slices, err, err_size)
-                 : uis_splice_syntax(&c->splicer, at, references, au, &tick->slices, err,
-                                     err_size);
+                 : uis_splice_syntax(&c->splicer, at, references, au, &tick->slices, err, err_size);
     if (rc != 0)
         return -1;
     tick->splice_ns = uis_now_ns() - encoded;
     tick->picture = UIS_PICTURE_SPLICED;
     tick->region_idr = picture.idr;
     tick->frame_num = c->splicer.last_frame_num;
-    uis_i420 recon = uis_i420_crop(&c->region_recon, at->x * 16, at->y * 16, at->w * 16,
-                                   at->h * 16);
+    uis_i420 recon =
+        uis_i420_crop(&c->region_recon, at->x * 16, at->y * 16, at->w * 16, at->h * 16);
     uis_from_nv12(&picture, &recon);
     return 0;
 }
@@ -287,8 +284,8 @@ int uis_picture_coder_code(uis_picture_coder *c, const uis_classification *k, ui
         if (spliced && use_region(c, at, core, err, err_size) != 0)
             return -1;
     }
-    int rc = spliced ? code_region(c, tick, au, err, err_size)
-                     : code_full(c, tick, au, err, err_size);
+    int rc =
+        spliced ? code_region(c, tick, au, err, err_size) : code_full(c, tick, au, err, err_size);
     if (rc != 0)
         return rc;
     c->last_picture = tick->picture;

@@ -20,8 +20,8 @@ void uis_picture_coder_feed(uis_picture_coder *coder, const uis_bgra *frame,
 
 /* Codes what was fed last: fills the picture's fields of *tick and appends the
  * access unit. 0 or -1. The digests of the result are asked for after it. */
-int uis_picture_coder_code(uis_picture_coder *coder, const uis_classification *c,
-                           uis_tick *tick, uis_buffer *au, char *err, size_t err_size);
+int uis_picture_coder_code(uis_picture_coder *coder, const uis_classification *c, uis_tick *tick,
+                           uis_buffer *au, char *err, size_t err_size);
 
 /* Digests (one a macroblock, into `digests`) and squared error of the picture
  * just coded, from the encoders' own reconstructions. */

@@ -17,8 +17,8 @@ struct uis_pipeline {
 };
 
 static int check(const uis_recorder_config *c, char *err, size_t size) {
-    if (c->width < 16 || c->height < 16 || c->width > 16384 || c->height > 16384 ||
-        c->width % 2 || c->height % 2)
+    if (c->width < 16 || c->height < 16 || c->width > 16384 || c->height > 16384 || c->width % 2 ||
+        c->height % 2)
         snprintf(err, size, "the view must be even and 16x16 to 16384x16384, not %ux%u", c->width,
                  c->height);
     else if (!c->fps_num || !c->fps_den || c->fps_num / c->fps_den > 1000)

@@ -61,8 +61,8 @@ void uis_convert(const uis_bgra *from, const uis_rect *area, uis_i420 *to) {
         return;
     int32_t x0 = a.x & ~1, y0 = a.y & ~1;
     int32_t x1 = (a.x + a.w + 1) & ~1, y1 = (a.y + a.h + 1) & ~1; /* the view is even */
-    uis_i420 out = uis_i420_crop(to, (uint32_t)x0, (uint32_t)y0, (uint32_t)(x1 - x0),
-                                 (uint32_t)(y1 - y0));
+    uis_i420 out =
+        uis_i420_crop(to, (uint32_t)x0, (uint32_t)y0, (uint32_t)(x1 - x0), (uint32_t)(y1 - y0));
     /* libyuv names formats by their little-endian word: ARGB is B,G,R,A in memory. */
     ARGBToI420(from->pixels + (size_t)y0 * from->stride + (size_t)x0 * 4, (int)from->stride, out.y,
                (int)out.y_stride, out.u, (int)out.c_stride, out.v, (int)out.c_stride, x1 - x0,
@@ -88,7 +88,8 @@ static inline uint64_t mix(uint64_t h, uint64_t word) {
 }
 
 /* w is a multiple of 2; whole words first, the rest byte by byte. */
-static uint64_t digest_block(uint64_t h, const uint8_t *p, size_t stride, uint32_t w, uint32_t rows) {
+static uint64_t digest_block(uint64_t h, const uint8_t *p, size_t stride, uint32_t w,
+                             uint32_t rows) {
     for (uint32_t y = 0; y < rows; y++, p += stride) {
         uint32_t x = 0;
         for (; x + 8 <= w; x += 8) {
@@ -107,8 +108,8 @@ uint64_t uis_digest_mb(const uis_i420 *p, uint32_t mb_x, uint32_t mb_y, uint32_t
     uint32_t x = mb_x * 16, y = mb_y * 16;
     uint32_t w = width - x < 16 ? width - x : 16, h = height - y < 16 ? height - y : 16;
     size_t chroma = (size_t)(y / 2) * p->c_stride + x / 2;
-    uint64_t d = digest_block(0x243f6a8885a308d3u, p->y + (size_t)y * p->y_stride + x, p->y_stride,
-                              w, h);
+    uint64_t d =
+        digest_block(0x243f6a8885a308d3u, p->y + (size_t)y * p->y_stride + x, p->y_stride, w, h);
     d = digest_block(d, p->u + chroma, p->c_stride, w / 2, h / 2);
     return digest_block(d, p->v + chroma, p->c_stride, w / 2, h / 2);
 }
@@ -130,8 +131,7 @@ uint32_t uis_sse_mb(const uis_i420 *a, const uis_i420 *b, uint32_t mb_x, uint32_
 }
 
 void uis_digest_i420(const uint8_t *y, size_t y_stride, const uint8_t *u, size_t c_stride,
-                     const uint8_t *v, uint32_t width, uint32_t height,
-                     uint64_t *out) {
+                     const uint8_t *v, uint32_t width, uint32_t height, uint64_t *out) {
     const uis_i420 picture = {.y = (uint8_t *)(uintptr_t)y,
                               .u = (uint8_t *)(uintptr_t)u,
                               .v = (uint8_t *)(uintptr_t)v,

@@ -47,8 +47,8 @@ struct uis_recorder {
 
 static uint64_t tick_time(const uis_recorder *r, uint64_t origin, uint64_t k) {
     /* 128 bits: k * 1e9 * den passes 64 after days, and we never round twice. */
-    return origin + (uint64_t)((unsigned __int128)k * 1000000000u * r->config.fps_den /
-                               r->config.fps_num);
+    return origin +
+           (uint64_t)((unsigned __int128)k * 1000000000u * r->config.fps_den / r->config.fps_num);
 }
 
 static struct timespec to_timespec(uint64_t ns) {
@@ -294,8 +294,8 @@ int uis_recorder_create(const uis_recorder_config *config, uis_ring *ring, uis_r
     *out = NULL;
     const uis_ring_header *geometry = uis_ring_get_header(ring);
     if (config->width != geometry->width || config->height != geometry->height) {
-        snprintf(err, err_size, "the recorder is set to %ux%u but the ring to %ux%u",
-                 config->width, config->height, geometry->width, geometry->height);
+        snprintf(err, err_size, "the recorder is set to %ux%u but the ring to %ux%u", config->width,
+                 config->height, geometry->width, geometry->height);
         return -EINVAL;
     }
     uis_recorder *r = calloc(1, sizeof *r);

@@ -140,8 +140,8 @@ typedef struct motion_sink {
     uint32_t picture;
 } motion_sink;
 
-static void emit(motion_sink *s, const uis_macroblock *mb, uint32_t mb_x, uint32_t mb_y,
-                 uint32_t x, uint32_t y, uint32_t w, uint32_t h) {
+static void emit(motion_sink *s, const uis_macroblock *mb, uint32_t mb_x, uint32_t mb_y, uint32_t x,
+                 uint32_t y, uint32_t w, uint32_t h) {
     if (s->count < s->capacity) {
         uis_vector v = mb->mv[y * 4 + x];
         s->out[s->count] = (uis_motion_record){.picture = s->picture,
@@ -185,8 +185,7 @@ static void emit_macroblock(motion_sink *s, const uis_mb_picture *p, uint32_t ad
     }
 }
 
-int64_t uis_read_motion(const uint8_t *data, size_t size, uis_motion_record *out,
-                        size_t capacity) {
+int64_t uis_read_motion(const uint8_t *data, size_t size, uis_motion_record *out, size_t capacity) {
     walk w = {.rbsp = malloc(size ? size : 1)};
     motion_sink sink = {.out = out, .capacity = capacity};
     int rc = w.rbsp ? 0 : -1;

@@ -50,7 +50,8 @@ int uis_read_slices(const uint8_t *data, size_t size, const uis_parameters *p, u
         if (uis_parse_slice_header(&r, nal[0], p, &s->header) != 0 || r.position > end ||
             s->header.list_modified || s->header.adaptive_marking ||
             (s->header.type == UIS_SLICE_P && s->header.num_ref != 1))
-            return fail(err, err_size, "an encoder wrote a slice header that is not plain Baseline");
+            return fail(err, err_size,
+                        "an encoder wrote a slice header that is not plain Baseline");
         s->data_from = r.position;
         s->data_bits = end - r.position;
         used += s->rbsp_size;
@@ -82,8 +83,8 @@ int uis_read_parameters(const uint8_t *data, size_t size, uis_parameters *out, c
     }
     if (!sps || !pps)
         return fail(err, err_size, "an encoder wrote no parameter sets");
-    if (out->poc_type != 2 || out->entropy_coding != 0 || out->weighted_pred != 0 || out->num_ref_frames != 1 ||
-        out->num_ref_idx_l0_default != 1)
+    if (out->poc_type != 2 || out->entropy_coding != 0 || out->weighted_pred != 0 ||
+        out->num_ref_frames != 1 || out->num_ref_idx_l0_default != 1)
         return fail(err, err_size, "an encoder must code CAVLC with one plain reference");
     return 0;
 }

@@ -26,11 +26,12 @@ void uis_splicer_free(uis_splicer *s) {
 int uis_splicer_compatible(const uis_splicer *s, const uis_parameters *o, char *err,
                            size_t err_size) {
     const uis_parameters *p = &s->parameters;
-    const char *field = p->pic_init_qp != o->pic_init_qp                         ? "pic_init_qp"
-                        : p->chroma_qp_index_offset != o->chroma_qp_index_offset ? "chroma_qp_index_offset"
-                        : p->constrained_intra_pred != o->constrained_intra_pred ? "constrained_intra_pred_flag"
-                        : p->entropy_coding != o->entropy_coding                 ? "entropy_coding_mode_flag"
-                                                                                 : NULL;
+    const char *field =
+        p->pic_init_qp != o->pic_init_qp                         ? "pic_init_qp"
+        : p->chroma_qp_index_offset != o->chroma_qp_index_offset ? "chroma_qp_index_offset"
+        : p->constrained_intra_pred != o->constrained_intra_pred ? "constrained_intra_pred_flag"
+        : p->entropy_coding != o->entropy_coding                 ? "entropy_coding_mode_flag"
+                                                                 : NULL;
     if (!field)
         return 0;
     snprintf(err, err_size, "the two encoders differ in %s, so one PPS cannot serve both", field);
@@ -123,8 +124,8 @@ static void write_skip_slice(uis_splicer *s, uint32_t first_mb, uint32_t count, 
 }
 
 int uis_splice_read_region(uis_splicer *s, const uis_encoded *picture,
-                           const uis_parameters *encoder, const uis_mb_rect *where,
-                           uint32_t *leaks, char *err, size_t err_size) {
+                           const uis_parameters *encoder, const uis_mb_rect *where, uint32_t *leaks,
+                           char *err, size_t err_size) {
     if (uis_read_slices(picture->data, picture->size, encoder, &s->slices, err, err_size) != 0)
         return -1;
     if (s->region.width != where->w || s->region.height != where->h) {
@@ -154,8 +155,7 @@ int uis_splice_read_region(uis_splicer *s, const uis_encoded *picture,
         total += (uint32_t)count;
     }
     if (total != where->w * where->h) {
-        snprintf(err, err_size, "encoder 2 coded %u of %u macroblocks", total,
-                 where->w * where->h);
+        snprintf(err, err_size, "encoder 2 coded %u of %u macroblocks", total, where->w * where->h);
         return -1;
     }
     const uis_open_edges frame_edges = {
@@ -198,9 +198,8 @@ int uis_splice_syntax(uis_splicer *s, const uis_mb_rect *where, uis_splice_refer
     h.reference[1] = LTR_SPLICED;
     h.qp_delta = from->header.qp_delta;
     uis_write_slice_header(&s->writer, &s->parameters, &h);
-    const uis_slice_context context = {.type = UIS_SLICE_P,
-                                       .num_ref = h.num_ref,
-                                       .qp = s->parameters.pic_init_qp + h.qp_delta};
+    const uis_slice_context context = {
+        .type = UIS_SLICE_P, .num_ref = h.num_ref, .qp = s->parameters.pic_init_qp + h.qp_delta};
     const int8_t ref = references == UIS_REFERENCES_BOTH ? 1 : 0;
     uis_mb_writer w;
     uis_mb_writer_begin(&w, &s->writer, &context, &s->placed);
@@ -208,8 +207,8 @@ int uis_splice_syntax(uis_splicer *s, const uis_mb_rect *where, uis_splice_refer
     for (uint32_t y = 0; y < height && rc == 0; y++)
         for (uint32_t x = 0; x < width && rc == 0; x++) {
             if (x - where->x < where->w && y - where->y < where->h) {
-                const uis_macroblock mb = with_reference(
-                    &s->region.mbs[(y - where->y) * where->w + x - where->x], ref);
+                const uis_macroblock mb =
+                    with_reference(&s->region.mbs[(y - where->y) * where->w + x - where->x], ref);
                 rc = uis_mb_writer_put(&w, &mb, rbsp);
             } else {
                 rc = uis_mb_writer_put_static(&w);
@@ -253,11 +252,10 @@ int uis_splice_rows(uis_splicer *s, const uis_mb_rect *where, uis_buffer *out, u
         write_copied_slice(s, from, &h, out);
         ++*slices;
         /* A region as wide as the frame may come in taller slices. */
-        uint32_t end = i + 1 < s->slices.count ? s->slices.slices[i + 1].header.first_mb
-                                               : where->w * where->h;
-        next = where->w == mb_width
-                   ? where->y * mb_width + end
-                   : (where->y + row) * mb_width + where->x + where->w;
+        uint32_t end =
+            i + 1 < s->slices.count ? s->slices.slices[i + 1].header.first_mb : where->w * where->h;
+        next = where->w == mb_width ? where->y * mb_width + end
+                                    : (where->y + row) * mb_width + where->x + where->w;
     }
     uint32_t total = mb_width * s->parameters.mb_height;
     if (next < total) {

@@ -28,7 +28,7 @@ typedef struct uis_splicer {
     uint32_t faults;           /* UIS_FAULT_* */
     uint32_t frame_num;        /* of the next picture */
     uint32_t idr_pic_id;
-    uint32_t last_frame_num;   /* of the picture written last */
+    uint32_t last_frame_num; /* of the picture written last */
     bool started;
     uis_slices slices;
     uis_bit_writer writer;
@@ -60,8 +60,8 @@ int uis_splice_full(uis_splicer *s, const uis_encoded *picture, const uis_parame
  * prediction that leaves the region at `where`. 0 or -1. To be called before one
  * of the functions below, with the same picture. */
 int uis_splice_read_region(uis_splicer *s, const uis_encoded *picture,
-                           const uis_parameters *encoder, const uis_mb_rect *where,
-                           uint32_t *leaks, char *err, size_t err_size);
+                           const uis_parameters *encoder, const uis_mb_rect *where, uint32_t *leaks,
+                           char *err, size_t err_size);
 
 /* What the spliced picture's surroundings and region predict from. */
 typedef enum uis_splice_references {

@@ -31,22 +31,22 @@ struct wl_surface;
 
 static int failures;
 
-#define CHECK(condition, ...)                                        \
-    do {                                                             \
-        if (!(condition)) {                                          \
-            fprintf(stderr, "%s:%d: ", __FILE__, __LINE__);          \
-            fprintf(stderr, __VA_ARGS__);                            \
-            fputc('\n', stderr);                                     \
-            failures++;                                              \
-        }                                                            \
+#define CHECK(condition, ...)                                                                      \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: ", __FILE__, __LINE__);                                        \
+            fprintf(stderr, __VA_ARGS__);                                                          \
+            fputc('\n', stderr);                                                                   \
+            failures++;                                                                            \
+        }                                                                                          \
     } while (0)
-#define VK(call)                                                     \
-    do {                                                             \
-        VkResult vk_ = (call);                                       \
-        if (vk_ != VK_SUCCESS) {                                     \
-            fprintf(stderr, "%s:%d: %s: VkResult %d\n", __FILE__, __LINE__, #call, vk_); \
-            exit(1);                                                 \
-        }                                                            \
+#define VK(call)                                                                                   \
+    do {                                                                                           \
+        VkResult vk_ = (call);                                                                     \
+        if (vk_ != VK_SUCCESS) {                                                                   \
+            fprintf(stderr, "%s:%d: %s: VkResult %d\n", __FILE__, __LINE__, #call, vk_);           \
+            exit(1);                                                                               \
+        }                                                                                          \
     } while (0)
 
 static VkInstance instance;
@@ -112,8 +112,8 @@ static VkSurfaceKHR make_surface(void) {
         return surface;
     }
     static char nobody;
-    PFN_vkCreateWaylandSurfaceKHR create = (PFN_vkCreateWaylandSurfaceKHR)vkGetInstanceProcAddr(
-        instance, "vkCreateWaylandSurfaceKHR");
+    PFN_vkCreateWaylandSurfaceKHR create =
+        (PFN_vkCreateWaylandSurfaceKHR)vkGetInstanceProcAddr(instance, "vkCreateWaylandSurfaceKHR");
     const VkWaylandSurfaceCreateInfoKHR info = {
         .sType = VK_STRUCTURE_TYPE_WAYLAND_SURFACE_CREATE_INFO_KHR,
         .display = (struct wl_display *)&nobody,
@@ -330,8 +330,8 @@ static void expect_frame(const uint8_t bgra[4], uint64_t sequence, uint32_t flag
     if (!slot)
         return;
     const uint8_t *pixels = uis_ring_slot_pixels(slot);
-    CHECK(slot->sequence == sequence, "sequence %llu, not %llu",
-          (unsigned long long)slot->sequence, (unsigned long long)sequence);
+    CHECK(slot->sequence == sequence, "sequence %llu, not %llu", (unsigned long long)slot->sequence,
+          (unsigned long long)sequence);
     CHECK(slot->flags == flags, "flags %u, not %u", slot->flags, flags);
     CHECK(slot->present_ns && slot->ready_ns >= slot->present_ns, "times run backwards");
     size_t wrong = 0;
@@ -370,7 +370,9 @@ static void test_pixels_and_damage(void) {
 
     /* Clipped at all sides; the empty ones vanish. */
     const VkRectLayerKHR rects[] = {
-        {{-10, -10}, {30, 30}, 0}, {{300, 190}, {100, 100}, 0}, {{5000, 0}, {10, 10}, 0},
+        {{-10, -10}, {30, 30}, 0},
+        {{300, 190}, {100, 100}, 0},
+        {{5000, 0}, {10, 10}, 0},
         {{1, 2}, {3, 4}, 0},
     };
     const uis_rect clipped[] = {{0, 0, 20, 20}, {300, 190, 20, 10}, {1, 2, 3, 4}};

@@ -21,9 +21,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool attach_tried;
-static uis_ring *ring;          /* set once before any device exists, then constant */
-static uis_ring_header *header; /* of the ring, or NULL */
-static uint64_t ring_bytes;     /* of the mapping, as checked when attaching */
+static uis_ring *ring;             /* set once before any device exists, then constant */
+static uis_ring_header *header;    /* of the ring, or NULL */
+static uint64_t ring_bytes;        /* of the mapping, as checked when attaching */
 static const void *main_swapchain; /* (atomic) identity only, never followed */
 static bool failed;                /* (atomic) */
 static bool too_large_said;
@@ -87,8 +87,8 @@ uis_beat uis_capture_beat(void) {
  * ones are what its presents lack to be published or lost. */
 static void take_over_from(uint32_t pid) {
     for (uint32_t i = 0; i < header->slot_count; i++) {
-        uis_ring_slot *slot = (uis_ring_slot *)((uint8_t *)header + header->slots_offset +
-                                                header->slot_stride * i);
+        uis_ring_slot *slot =
+            (uis_ring_slot *)((uint8_t *)header + header->slots_offset + header->slot_stride * i);
         uint32_t state = UIS_SLOT_WRITING;
         __atomic_compare_exchange_n(&slot->state, &state, UIS_SLOT_FREE, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE);
@@ -106,8 +106,8 @@ void uis_capture_claim(const void *swapchain, const void *old, VkExtent2D extent
         return;
     pthread_mutex_lock(&lock);
     bool inherits = main_swapchain && main_swapchain == old;
-    bool matches = !main_swapchain && extent.width == header->width &&
-                   extent.height == header->height;
+    bool matches =
+        !main_swapchain && extent.width == header->width && extent.height == header->height;
     if (inherits || matches) {
         uint32_t pid = (uint32_t)getpid();
         uint32_t before = __atomic_exchange_n(&header->writer_pid, pid, __ATOMIC_ACQ_REL);

@@ -78,14 +78,14 @@ unsigned uis_device_count(void) {
 }
 
 void uis_instance_load(uis_instance *instance) {
-#define LOAD(name) \
+#define LOAD(name)                                                                                 \
     instance->next.name = (PFN_vk##name)instance->get_proc_addr(instance->handle, "vk" #name);
     UIS_INSTANCE_FUNCTIONS(LOAD)
 #undef LOAD
 }
 
-void uis_device_load(uis_device *device) {
-#define LOAD(name) \
+void uis_device_load(uis_device *device){
+#define LOAD(name)                                                                                 \
     device->next.name = (PFN_vk##name)device->get_proc_addr(device->handle, "vk" #name);
     UIS_DEVICE_FUNCTIONS(LOAD)
 #undef LOAD

@@ -31,77 +31,77 @@ typedef unsigned long VisualID;
 #include <vulkan/vulkan_xcb.h>
 #include <vulkan/vulkan_xlib.h>
 
-#define UIS_INSTANCE_FUNCTIONS(X)             \
-    X(DestroyInstance)                        \
-    X(EnumerateDeviceExtensionProperties)     \
-    X(GetPhysicalDeviceProperties)            \
-    X(GetPhysicalDeviceProperties2)           \
-    X(GetPhysicalDeviceExternalBufferProperties) \
-    X(GetPhysicalDeviceMemoryProperties)      \
-    X(GetPhysicalDeviceQueueFamilyProperties) \
-    X(GetPhysicalDeviceFormatProperties)      \
-    X(GetPhysicalDeviceSurfaceSupportKHR)     \
-    X(GetPhysicalDeviceSurfaceCapabilitiesKHR)  \
-    X(GetPhysicalDeviceSurfaceCapabilities2KHR) \
-    X(GetPhysicalDeviceSurfaceCapabilities2EXT) \
-    X(GetPhysicalDeviceSurfaceFormatsKHR)       \
-    X(GetPhysicalDeviceSurfaceFormats2KHR)      \
-    X(GetPhysicalDeviceSurfacePresentModesKHR)  \
-    X(GetPhysicalDevicePresentRectanglesKHR)    \
-    X(GetPhysicalDeviceXcbPresentationSupportKHR)  \
-    X(GetPhysicalDeviceXlibPresentationSupportKHR) \
-    X(CreateXcbSurfaceKHR)                    \
-    X(CreateXlibSurfaceKHR)                   \
+#define UIS_INSTANCE_FUNCTIONS(X)                                                                  \
+    X(DestroyInstance)                                                                             \
+    X(EnumerateDeviceExtensionProperties)                                                          \
+    X(GetPhysicalDeviceProperties)                                                                 \
+    X(GetPhysicalDeviceProperties2)                                                                \
+    X(GetPhysicalDeviceExternalBufferProperties)                                                   \
+    X(GetPhysicalDeviceMemoryProperties)                                                           \
+    X(GetPhysicalDeviceQueueFamilyProperties)                                                      \
+    X(GetPhysicalDeviceFormatProperties)                                                           \
+    X(GetPhysicalDeviceSurfaceSupportKHR)                                                          \
+    X(GetPhysicalDeviceSurfaceCapabilitiesKHR)                                                     \
+    X(GetPhysicalDeviceSurfaceCapabilities2KHR)                                                    \
+    X(GetPhysicalDeviceSurfaceCapabilities2EXT)                                                    \
+    X(GetPhysicalDeviceSurfaceFormatsKHR)                                                          \
+    X(GetPhysicalDeviceSurfaceFormats2KHR)                                                         \
+    X(GetPhysicalDeviceSurfacePresentModesKHR)                                                     \
+    X(GetPhysicalDevicePresentRectanglesKHR)                                                       \
+    X(GetPhysicalDeviceXcbPresentationSupportKHR)                                                  \
+    X(GetPhysicalDeviceXlibPresentationSupportKHR)                                                 \
+    X(CreateXcbSurfaceKHR)                                                                         \
+    X(CreateXlibSurfaceKHR)                                                                        \
     X(DestroySurfaceKHR)
 
-#define UIS_DEVICE_FUNCTIONS(X)   \
-    X(DestroyDevice)              \
-    X(GetDeviceQueue)             \
-    X(GetDeviceQueue2)            \
-    X(QueueSubmit)                \
-    X(QueueSubmit2)               \
-    X(QueueSubmit2KHR)            \
-    X(QueueBindSparse)            \
-    X(QueueWaitIdle)              \
-    X(DeviceWaitIdle)             \
-    X(QueueBeginDebugUtilsLabelEXT)  \
-    X(QueueEndDebugUtilsLabelEXT)    \
-    X(QueueInsertDebugUtilsLabelEXT) \
-    X(SetDebugUtilsObjectNameEXT) \
-    X(SetDebugUtilsObjectTagEXT)  \
-    X(CreateImage)                \
-    X(DestroyImage)               \
-    X(GetImageMemoryRequirements) \
-    X(AllocateMemory)             \
-    X(FreeMemory)                 \
-    X(BindImageMemory)            \
-    X(CreateBuffer)               \
-    X(DestroyBuffer)              \
-    X(GetBufferMemoryRequirements) \
-    X(BindBufferMemory)           \
-    X(GetMemoryHostPointerPropertiesEXT) \
-    X(MapMemory)                  \
-    X(InvalidateMappedMemoryRanges) \
-    X(CreateFence)                \
-    X(DestroyFence)               \
-    X(ResetFences)                \
-    X(WaitForFences)              \
-    X(CreateSemaphore)            \
-    X(DestroySemaphore)           \
-    X(CreateCommandPool)          \
-    X(DestroyCommandPool)         \
-    X(AllocateCommandBuffers)     \
-    X(BeginCommandBuffer)         \
-    X(EndCommandBuffer)           \
-    X(CmdPipelineBarrier)         \
-    X(CmdCopyImageToBuffer)       \
-    X(CreateSwapchainKHR)         \
-    X(DestroySwapchainKHR)        \
-    X(GetSwapchainImagesKHR)      \
-    X(AcquireNextImageKHR)        \
-    X(AcquireNextImage2KHR)       \
-    X(QueuePresentKHR)            \
-    X(GetDeviceGroupPresentCapabilitiesKHR) \
+#define UIS_DEVICE_FUNCTIONS(X)                                                                    \
+    X(DestroyDevice)                                                                               \
+    X(GetDeviceQueue)                                                                              \
+    X(GetDeviceQueue2)                                                                             \
+    X(QueueSubmit)                                                                                 \
+    X(QueueSubmit2)                                                                                \
+    X(QueueSubmit2KHR)                                                                             \
+    X(QueueBindSparse)                                                                             \
+    X(QueueWaitIdle)                                                                               \
+    X(DeviceWaitIdle)                                                                              \
+    X(QueueBeginDebugUtilsLabelEXT)                                                                \
+    X(QueueEndDebugUtilsLabelEXT)                                                                  \
+    X(QueueInsertDebugUtilsLabelEXT)                                                               \
+    X(SetDebugUtilsObjectNameEXT)                                                                  \
+    X(SetDebugUtilsObjectTagEXT)                                                                   \
+    X(CreateImage)                                                                                 \
+    X(DestroyImage)                                                                                \
+    X(GetImageMemoryRequirements)                                                                  \
+    X(AllocateMemory)                                                                              \
+    X(FreeMemory)                                                                                  \
+    X(BindImageMemory)                                                                             \
+    X(CreateBuffer)                                                                                \
+    X(DestroyBuffer)                                                                               \
+    X(GetBufferMemoryRequirements)                                                                 \
+    X(BindBufferMemory)                                                                            \
+    X(GetMemoryHostPointerPropertiesEXT)                                                           \
+    X(MapMemory)                                                                                   \
+    X(InvalidateMappedMemoryRanges)                                                                \
+    X(CreateFence)                                                                                 \
+    X(DestroyFence)                                                                                \
+    X(ResetFences)                                                                                 \
+    X(WaitForFences)                                                                               \
+    X(CreateSemaphore)                                                                             \
+    X(DestroySemaphore)                                                                            \
+    X(CreateCommandPool)                                                                           \
+    X(DestroyCommandPool)                                                                          \
+    X(AllocateCommandBuffers)                                                                      \
+    X(BeginCommandBuffer)                                                                          \
+    X(EndCommandBuffer)                                                                            \
+    X(CmdPipelineBarrier)                                                                          \
+    X(CmdCopyImageToBuffer)                                                                        \
+    X(CreateSwapchainKHR)                                                                          \
+    X(DestroySwapchainKHR)                                                                         \
+    X(GetSwapchainImagesKHR)                                                                       \
+    X(AcquireNextImageKHR)                                                                         \
+    X(AcquireNextImage2KHR)                                                                        \
+    X(QueuePresentKHR)                                                                             \
+    X(GetDeviceGroupPresentCapabilitiesKHR)                                                        \
     X(GetDeviceGroupSurfacePresentModesKHR)
 
 #define UIS_FUNCTION_MEMBER(name) PFN_vk##name name;
@@ -143,12 +143,12 @@ typedef struct uis_device {
     uis_device_table next;
     VkPhysicalDeviceProperties properties;
     VkPhysicalDeviceMemoryProperties memory;
-    bool swapchain_enabled;   /* the app enabled VK_KHR_swapchain */
+    bool swapchain_enabled;    /* the app enabled VK_KHR_swapchain */
     bool driver_takes_regions; /* VK_KHR_incremental_present reached the driver */
-    uint32_t first_family;    /* of the first queue the app asked for, flags 0 */
-    struct uis_queue *queues; /* (atomic) grows at the head, freed with the device */
-    bool host_import;         /* VK_EXT_external_memory_host is enabled */
-    pthread_mutex_t lock;     /* swapchains, readback, import_tried, ring_* */
+    uint32_t first_family;     /* of the first queue the app asked for, flags 0 */
+    struct uis_queue *queues;  /* (atomic) grows at the head, freed with the device */
+    bool host_import;          /* VK_EXT_external_memory_host is enabled */
+    pthread_mutex_t lock;      /* swapchains, readback, import_tried, ring_* */
     struct uis_swapchain *swapchains;
     struct uis_readback *readback; /* started with the first swapchain, or NULL */
     bool import_tried;             /* the next two are settled: host_import.c */

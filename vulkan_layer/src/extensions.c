@@ -88,8 +88,10 @@ static VkResult copy_out(const VkExtensionProperties *list, uint32_t have, uint3
     return *count < have ? VK_INCOMPLETE : VK_SUCCESS;
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL uis_EnumerateDeviceExtensionProperties(
-    VkPhysicalDevice device, const char *layer, uint32_t *count, VkExtensionProperties *out) {
+VKAPI_ATTR VkResult VKAPI_CALL uis_EnumerateDeviceExtensionProperties(VkPhysicalDevice device,
+                                                                      const char *layer,
+                                                                      uint32_t *count,
+                                                                      VkExtensionProperties *out) {
     static const VkExtensionProperties own = {
         VK_KHR_INCREMENTAL_PRESENT_EXTENSION_NAME,
         VK_KHR_INCREMENTAL_PRESENT_SPEC_VERSION,

@@ -16,7 +16,9 @@ VkResult uis_extensions_list(uis_instance *instance, VkPhysicalDevice device, ui
                              VkExtensionProperties **out, bool *adds_regions);
 
 /* Intercepted entry point. */
-VKAPI_ATTR VkResult VKAPI_CALL uis_EnumerateDeviceExtensionProperties(
-    VkPhysicalDevice device, const char *layer, uint32_t *count, VkExtensionProperties *out);
+VKAPI_ATTR VkResult VKAPI_CALL uis_EnumerateDeviceExtensionProperties(VkPhysicalDevice device,
+                                                                      const char *layer,
+                                                                      uint32_t *count,
+                                                                      VkExtensionProperties *out);
 
 #endif

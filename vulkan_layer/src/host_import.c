@@ -9,9 +9,8 @@
 
 #define HANDLE_TYPE VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT
 
-bool uis_host_import_adds(const uis_instance *instance, VkPhysicalDevice physical,
-                          bool app_enables, uint32_t count,
-                          const VkExtensionProperties *offered, bool *usable) {
+bool uis_host_import_adds(const uis_instance *instance, VkPhysicalDevice physical, bool app_enables,
+                          uint32_t count, const VkExtensionProperties *offered, bool *usable) {
     *usable = false;
     uint64_t bytes;
     if (!uis_capture_memory(&bytes))
@@ -24,8 +23,7 @@ bool uis_host_import_adds(const uis_instance *instance, VkPhysicalDevice physica
         return false;
     *usable = app_enables;
     for (uint32_t i = 0; i < count && !*usable; i++)
-        *usable = strcmp(offered[i].extensionName,
-                         VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME) == 0;
+        *usable = strcmp(offered[i].extensionName, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME) == 0;
     return *usable && !app_enables;
 }
 
@@ -87,14 +85,14 @@ static const char *import(uis_device *device, uint8_t *base, uint64_t bytes, VkR
     VkMemoryHostPointerPropertiesEXT pointer = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT,
     };
-    *result = device->next.GetMemoryHostPointerPropertiesEXT(device->handle, HANDLE_TYPE, base,
-                                                             &pointer);
+    *result =
+        device->next.GetMemoryHostPointerPropertiesEXT(device->handle, HANDLE_TYPE, base, &pointer);
     if (*result != VK_SUCCESS)
         return "vkGetMemoryHostPointerPropertiesEXT";
     /* Coherent: the reader is another process, nobody could invalidate for it. */
-    uint32_t type = uis_memory_type(device, needs.memoryTypeBits & pointer.memoryTypeBits,
-                                    VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
-                                        VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
+    uint32_t type =
+        uis_memory_type(device, needs.memoryTypeBits & pointer.memoryTypeBits,
+                        VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
     *result = VK_ERROR_FEATURE_NOT_PRESENT;
     if (type == UINT32_MAX || needs.size > bytes)
         return "finding coherent memory";
@@ -114,8 +112,8 @@ static const char *import(uis_device *device, uint8_t *base, uint64_t bytes, VkR
         device->ring_memory = VK_NULL_HANDLE;
         return "vkAllocateMemory";
     }
-    *result = device->next.BindBufferMemory(device->handle, device->ring_buffer,
-                                            device->ring_memory, 0);
+    *result =
+        device->next.BindBufferMemory(device->handle, device->ring_buffer, device->ring_memory, 0);
     return *result == VK_SUCCESS ? NULL : "vkBindBufferMemory";
 }
 
@@ -133,8 +131,10 @@ static void try_import(uis_device *device) {
     if (!problem)
         uis_log(UIS_LOG_INFO, "the GPU writes frames straight into the ring");
     else if (result != VK_SUCCESS)
-        uis_log(UIS_LOG_INFO, "the ring is not imported, frames are copied twice: %s failed "
-                              "(VkResult %d)", problem, result);
+        uis_log(UIS_LOG_INFO,
+                "the ring is not imported, frames are copied twice: %s failed "
+                "(VkResult %d)",
+                problem, result);
     else
         uis_log(UIS_LOG_INFO, "the ring is not imported, frames are copied twice: %s", problem);
 }

@@ -18,9 +18,8 @@
  * what the app enables: a ring is attached, the driver has the extension (it is
  * in OFFERED) and what it depends on is there. `*usable`: whether the device will
  * have it, by the layer or by the app. */
-bool uis_host_import_adds(const uis_instance *instance, VkPhysicalDevice physical,
-                          bool app_enables, uint32_t count,
-                          const VkExtensionProperties *offered, bool *usable);
+bool uis_host_import_adds(const uis_instance *instance, VkPhysicalDevice physical, bool app_enables,
+                          uint32_t count, const VkExtensionProperties *offered, bool *usable);
 
 /* The ring's buffer, VK_NULL_HANDLE where it cannot be had; the first call on a
  * device tries, and says in the log what came of it. */

@@ -161,10 +161,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL uis_CreateDevice(VkPhysicalDevice physical
     if (result != VK_SUCCESS)
         return result;
     bool host_import;
-    bool adds_import =
-        uis_host_import_adds(instance, physical,
-                             names(info, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME),
-                             offered_count, offered, &host_import);
+    bool adds_import = uis_host_import_adds(instance, physical,
+                                            names(info, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME),
+                                            offered_count, offered, &host_import);
     free(offered);
 
     uis_device *device = calloc(1, sizeof *device);
@@ -237,7 +236,7 @@ static VKAPI_ATTR void VKAPI_CALL uis_DestroyDevice(VkDevice handle,
 /* --- the table --- */
 
 typedef enum uis_scope {
-    SCOPE_GLOBAL,   /* callable without an instance */
+    SCOPE_GLOBAL, /* callable without an instance */
     SCOPE_INSTANCE,
     SCOPE_PHYSICAL,
     SCOPE_DEVICE,

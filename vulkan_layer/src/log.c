@@ -49,8 +49,8 @@ void uis_log(uis_log_level level, const char *format, ...) {
     if ((int)level > log_level)
         return;
     char line[1024];
-    int used = snprintf(line, sizeof line, "uisplice layer: [%d] %s: ", (int)getpid(),
-                        level_names[level]);
+    int used =
+        snprintf(line, sizeof line, "uisplice layer: [%d] %s: ", (int)getpid(), level_names[level]);
     va_list args;
     va_start(args, format);
     int more = vsnprintf(line + used, sizeof line - (size_t)used - 1, format, args);

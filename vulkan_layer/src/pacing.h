@@ -31,8 +31,7 @@ uint64_t uis_pace_next(const uis_pace *pace, uis_beat beat, uint64_t now_ns, boo
  * least ten times a second, since the recorder may change it at any time.
  * `fallback_period_ns` counts while the ring names none; both 0: returns at
  * once. False: deadline_ns (absolute) comes first, no beat was taken. */
-bool uis_pace_wait(uis_pace *pace, uint64_t fallback_period_ns, bool aligned,
-                   uint64_t deadline_ns);
+bool uis_pace_wait(uis_pace *pace, uint64_t fallback_period_ns, bool aligned, uint64_t deadline_ns);
 
 /* now + timeout, saturating; UINT64_MAX stays "never". */
 uint64_t uis_deadline(uint64_t timeout_ns);

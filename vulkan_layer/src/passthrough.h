@@ -3,7 +3,8 @@
  * UIS_WSI=passthrough: the driver's own swapchain, for someone who wants to
  * watch the window. Presented images are copied on the way to the driver's
  * present, which then waits for the copy's semaphore on the GPU. The CPU waits
- * only when the worker is a whole swapchain behind, and not for long. The entry points in swapchain.c hand over to these.
+ * only when the worker is a whole swapchain behind, and not for long. The entry points in
+ * swapchain.c hand over to these.
  */
 #ifndef UIS_PASSTHROUGH_H
 #define UIS_PASSTHROUGH_H

@@ -10,8 +10,8 @@
 #include "host_import.h"
 #include "log.h"
 
-#define FENCE_SLICE_NS 100000000u  /* between looks at whether to go on waiting */
-#define SLOW_FENCE_NS 5000000000u  /* then the log says that the GPU hangs */
+#define FENCE_SLICE_NS 100000000u /* between looks at whether to go on waiting */
+#define SLOW_FENCE_NS 5000000000u /* then the log says that the GPU hangs */
 /* Slots a reader may hold at a time: the standing frame, the newest, the next. */
 #define READER_SLOTS 3
 
@@ -235,8 +235,8 @@ static VkResult make_host_buffer(uis_swapchain *swapchain, uis_image *image) {
     result = device->next.AllocateMemory(device->handle, &allocate, NULL, &image->host_memory);
     if (result != VK_SUCCESS)
         return result;
-    result = device->next.BindBufferMemory(device->handle, image->host_buffer, image->host_memory,
-                                           0);
+    result =
+        device->next.BindBufferMemory(device->handle, image->host_buffer, image->host_memory, 0);
     if (result != VK_SUCCESS)
         return result;
     void *map = NULL;
@@ -297,10 +297,10 @@ static VkResult record_copy(uis_swapchain *swapchain, uis_image *image, VkBuffer
     image_barrier.dstAccessMask = 0;
     image_barrier.oldLayout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL;
     image_barrier.newLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR;
-    device->next.CmdPipelineBarrier(
-        image->copy, VK_PIPELINE_STAGE_TRANSFER_BIT,
-        VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, 0, 0, NULL, 1,
-        &buffer_barrier, 1, &image_barrier);
+    device->next.CmdPipelineBarrier(image->copy, VK_PIPELINE_STAGE_TRANSFER_BIT,
+                                    VK_PIPELINE_STAGE_HOST_BIT |
+                                        VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT,
+                                    0, 0, NULL, 1, &buffer_barrier, 1, &image_barrier);
     result = device->next.EndCommandBuffer(image->copy);
     if (result != VK_SUCCESS)
         return result;
@@ -373,9 +373,10 @@ static VkBuffer straight_target(const uis_swapchain *swapchain, bool swap_red_bl
     if (uis_capture_slots() < swapchain->image_count + READER_SLOTS) {
         static bool said; /* (atomic) each resize comes here */
         if (!__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
-            uis_log(UIS_LOG_INFO, "the ring's %u slots are too few for the GPU to write %u of "
-                                  "them: frames are copied twice", uis_capture_slots(),
-                    swapchain->image_count);
+            uis_log(UIS_LOG_INFO,
+                    "the ring's %u slots are too few for the GPU to write %u of "
+                    "them: frames are copied twice",
+                    uis_capture_slots(), swapchain->image_count);
         return VK_NULL_HANDLE;
     }
     return uis_host_import_buffer(swapchain->device);

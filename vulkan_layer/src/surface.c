@@ -135,8 +135,8 @@ VKAPI_ATTR VkBool32 VKAPI_CALL uis_GetPhysicalDeviceXcbPresentationSupportKHR(
     VkPhysicalDevice device, uint32_t family, xcb_connection_t *connection, xcb_visualid_t visual) {
     uis_instance *instance = uis_instance_find(device);
     if (instance->passthrough)
-        return instance->next.GetPhysicalDeviceXcbPresentationSupportKHR(device, family,
-                                                                         connection, visual);
+        return instance->next.GetPhysicalDeviceXcbPresentationSupportKHR(device, family, connection,
+                                                                         visual);
     return family_presents(instance, device, family);
 }
 
@@ -186,8 +186,8 @@ static VkImageUsageFlags supported_usage(uis_instance *instance, VkPhysicalDevic
     return usage;
 }
 
-static void fill_capabilities(uis_instance *instance, VkPhysicalDevice device,
-                              VkSurfaceKHR surface, VkSurfaceCapabilitiesKHR *caps) {
+static void fill_capabilities(uis_instance *instance, VkPhysicalDevice device, VkSurfaceKHR surface,
+                              VkSurfaceCapabilitiesKHR *caps) {
     VkPhysicalDeviceProperties properties;
     instance->next.GetPhysicalDeviceProperties(device, &properties);
     uint32_t largest = properties.limits.maxImageDimension2D;
@@ -267,13 +267,14 @@ static uint32_t list_formats(uis_instance *instance, VkPhysicalDevice device,
     uint32_t count = 0;
     for (uint32_t i = 0; i < MAX_FORMATS; i++)
         if (features(instance, device, wanted[i]) & VK_FORMAT_FEATURE_COLOR_ATTACHMENT_BIT)
-            out[count++] =
-                (VkSurfaceFormatKHR){wanted[i], VK_COLOR_SPACE_SRGB_NONLINEAR_KHR};
+            out[count++] = (VkSurfaceFormatKHR){wanted[i], VK_COLOR_SPACE_SRGB_NONLINEAR_KHR};
     return count;
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL uis_GetPhysicalDeviceSurfaceFormatsKHR(
-    VkPhysicalDevice device, VkSurfaceKHR surface, uint32_t *count, VkSurfaceFormatKHR *formats) {
+VKAPI_ATTR VkResult VKAPI_CALL uis_GetPhysicalDeviceSurfaceFormatsKHR(VkPhysicalDevice device,
+                                                                      VkSurfaceKHR surface,
+                                                                      uint32_t *count,
+                                                                      VkSurfaceFormatKHR *formats) {
     uis_instance *instance = uis_instance_find(device);
     if (instance->passthrough)
         return instance->next.GetPhysicalDeviceSurfaceFormatsKHR(device, surface, count, formats);

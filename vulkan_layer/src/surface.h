@@ -55,8 +55,10 @@ VKAPI_ATTR VkResult VKAPI_CALL uis_GetPhysicalDeviceSurfaceFormatsKHR(VkPhysical
 VKAPI_ATTR VkResult VKAPI_CALL uis_GetPhysicalDeviceSurfaceFormats2KHR(
     VkPhysicalDevice device, const VkPhysicalDeviceSurfaceInfo2KHR *info, uint32_t *count,
     VkSurfaceFormat2KHR *formats);
-VKAPI_ATTR VkResult VKAPI_CALL uis_GetPhysicalDeviceSurfacePresentModesKHR(
-    VkPhysicalDevice device, VkSurfaceKHR surface, uint32_t *count, VkPresentModeKHR *modes);
+VKAPI_ATTR VkResult VKAPI_CALL uis_GetPhysicalDeviceSurfacePresentModesKHR(VkPhysicalDevice device,
+                                                                           VkSurfaceKHR surface,
+                                                                           uint32_t *count,
+                                                                           VkPresentModeKHR *modes);
 VKAPI_ATTR VkResult VKAPI_CALL uis_GetPhysicalDevicePresentRectanglesKHR(VkPhysicalDevice device,
                                                                          VkSurfaceKHR surface,
                                                                          uint32_t *count,

@@ -69,8 +69,7 @@ uis_swapchain *uis_swapchain_new(uis_device *device, uint32_t image_count) {
     pthread_condattr_destroy(&attributes);
     const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     for (uint32_t i = 0; i < image_count; i++) {
-        if (device->next.CreateFence(device->handle, &info, NULL, &images[i].fence) !=
-            VK_SUCCESS) {
+        if (device->next.CreateFence(device->handle, &info, NULL, &images[i].fence) != VK_SUCCESS) {
             images[i].fence = VK_NULL_HANDLE;
             free_vulkan_objects(swapchain);
             free_record(swapchain);
@@ -318,8 +317,7 @@ static uis_image *oldest_free(uis_swapchain *swapchain) {
     uis_image *best = NULL;
     for (uint32_t i = 0; i < swapchain->image_count; i++) {
         uis_image *image = &swapchain->images[i];
-        if (image->state == UIS_IMAGE_FREE &&
-            (!best || image->last_present < best->last_present))
+        if (image->state == UIS_IMAGE_FREE && (!best || image->last_present < best->last_present))
             best = image;
     }
     return best;
@@ -424,8 +422,8 @@ static VkResult submit_present(uis_swapchain *swapchain, uis_queue *queue, uis_i
     if (wait_count > FEW && !(stages = calloc(wait_count, sizeof *stages)))
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     for (uint32_t i = 0; i < wait_count; i++)
-        stages[i] = image->capture ? VK_PIPELINE_STAGE_TRANSFER_BIT
-                                   : VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
+        stages[i] =
+            image->capture ? VK_PIPELINE_STAGE_TRANSFER_BIT : VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
     const VkSubmitInfo submit = {
         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
         .waitSemaphoreCount = wait_count,
@@ -448,8 +446,8 @@ static VkResult present_one(uis_swapchain *swapchain, uis_queue *queue,
     uint32_t index = info->pImageIndices[entry];
     pthread_mutex_lock(&swapchain->lock);
     VkResult status = swapchain->status;
-    bool owned = index < swapchain->image_count &&
-                 swapchain->images[index].state == UIS_IMAGE_ACQUIRED;
+    bool owned =
+        index < swapchain->image_count && swapchain->images[index].state == UIS_IMAGE_ACQUIRED;
     if (owned) {
         swapchain->images[index].state = UIS_IMAGE_PRESENTED;
         swapchain->images[index].last_present = ++swapchain->presents;
@@ -532,8 +530,7 @@ VKAPI_ATTR VkResult VKAPI_CALL uis_QueuePresentKHR(VkQueue handle, const VkPrese
         };
         VkResult result = uis_queue_submit(device, queue, &submit, VK_NULL_HANDLE);
         if (result != VK_SUCCESS) {
-            uis_log(UIS_LOG_ERROR, "consuming a present's semaphores failed (VkResult %d)",
-                    result);
+            uis_log(UIS_LOG_ERROR, "consuming a present's semaphores failed (VkResult %d)", result);
             break;
         }
     }

@@ -28,9 +28,9 @@ typedef struct uis_image {
     VkImage image;
     VkDeviceMemory memory; /* virtual mode only */
 
-    uis_image_state state;  /* (lock) virtual mode only */
-    uint64_t last_present;  /* (lock) ordinal of its last present, 0: never */
-    bool job;               /* (lock) the worker has not finished its last present */
+    uis_image_state state; /* (lock) virtual mode only */
+    uint64_t last_present; /* (lock) ordinal of its last present, 0: never */
+    bool job;              /* (lock) the worker has not finished its last present */
 
     /* Used by one present at a time: by the presenting thread until the job is
      * handed over, then by the worker until `job` is false again. */
@@ -73,7 +73,7 @@ typedef struct uis_swapchain {
     uint32_t copy_family; /* queue family of copy_pool */
     VkCommandPool copy_pool;
     VkBuffer ring_buffer; /* the device's, when copies go straight into the ring */
-    bool coherent; /* host memory needs no invalidation */
+    bool coherent;        /* host memory needs no invalidation */
 
     uint32_t image_count;
     uis_image *images;
@@ -101,8 +101,7 @@ VKAPI_ATTR VkResult VKAPI_CALL uis_CreateSwapchainKHR(VkDevice device,
                                                       VkSwapchainKHR *swapchain);
 VKAPI_ATTR void VKAPI_CALL uis_DestroySwapchainKHR(VkDevice device, VkSwapchainKHR swapchain,
                                                    const VkAllocationCallbacks *allocator);
-VKAPI_ATTR VkResult VKAPI_CALL uis_GetSwapchainImagesKHR(VkDevice device,
-                                                         VkSwapchainKHR swapchain,
+VKAPI_ATTR VkResult VKAPI_CALL uis_GetSwapchainImagesKHR(VkDevice device, VkSwapchainKHR swapchain,
                                                          uint32_t *count, VkImage *images);
 VKAPI_ATTR VkResult VKAPI_CALL uis_AcquireNextImageKHR(VkDevice device, VkSwapchainKHR swapchain,
                                                        uint64_t timeout, VkSemaphore semaphore,
@@ -114,9 +113,9 @@ VKAPI_ATTR VkResult VKAPI_CALL uis_QueuePresentKHR(VkQueue queue, const VkPresen
 VKAPI_ATTR VkResult VKAPI_CALL uis_CreateImage(VkDevice device, const VkImageCreateInfo *info,
                                                const VkAllocationCallbacks *allocator,
                                                VkImage *image);
-VKAPI_ATTR VkResult VKAPI_CALL uis_SetDebugUtilsObjectNameEXT(
-    VkDevice device, const VkDebugUtilsObjectNameInfoEXT *info);
-VKAPI_ATTR VkResult VKAPI_CALL uis_SetDebugUtilsObjectTagEXT(
-    VkDevice device, const VkDebugUtilsObjectTagInfoEXT *info);
+VKAPI_ATTR VkResult VKAPI_CALL
+uis_SetDebugUtilsObjectNameEXT(VkDevice device, const VkDebugUtilsObjectNameInfoEXT *info);
+VKAPI_ATTR VkResult VKAPI_CALL
+uis_SetDebugUtilsObjectTagEXT(VkDevice device, const VkDebugUtilsObjectTagInfoEXT *info);
 
 #endif

@@ -91,15 +91,15 @@ typedef struct uis_ring_header {
     /* Layer -> recorder. */
     uint32_t writer_state; /* (atomic) */
     uint32_t writer_pid;
-    uint32_t publish_word; /* (atomic) futex: +1 each publication, wraps */
-    uint32_t passthrough;  /* 1: the driver's own swapchain is captured */
-    uint64_t presented;    /* (atomic) presents of the main window seen */
-    uint64_t published;    /* (atomic) of those, how many became READY */
-    uint64_t superseded;   /* (atomic) READY frames overwritten unread */
-    uint64_t lost;         /* (atomic) presents that never became READY */
+    uint32_t publish_word;   /* (atomic) futex: +1 each publication, wraps */
+    uint32_t passthrough;    /* 1: the driver's own swapchain is captured */
+    uint64_t presented;      /* (atomic) presents of the main window seen */
+    uint64_t published;      /* (atomic) of those, how many became READY */
+    uint64_t superseded;     /* (atomic) READY frames overwritten unread */
+    uint64_t lost;           /* (atomic) presents that never became READY */
     uint64_t without_damage; /* (atomic) presents that carried no damage rects */
-    uint64_t swapchains;   /* (atomic) main-window swapchains created (resizes) */
-    char device_name[256]; /* VkPhysicalDeviceProperties.deviceName */
+    uint64_t swapchains;     /* (atomic) main-window swapchains created (resizes) */
+    char device_name[256];   /* VkPhysicalDeviceProperties.deviceName */
     char writer_error[512];
 
     /* Python -> recorder: a sequence lock around the regions. */

@@ -31,49 +31,49 @@ extern "C" {
 #define UIS_SPLICE_ROWS 1
 
 /* Faults for tests: break one thing on purpose and see the check fail. */
-#define UIS_FAULT_NO_GUARD 1    /* region without guard, mvrange and check */
-#define UIS_FAULT_WRONG_LTR 2   /* skip slices point at LTR 1 */
-#define UIS_FAULT_NO_MMCO4 4    /* MMCO 4 left out */
-#define UIS_FAULT_BAD_SHARES 8  /* every VIDEO_ONLY tick is called CHANGED */
+#define UIS_FAULT_NO_GUARD 1   /* region without guard, mvrange and check */
+#define UIS_FAULT_WRONG_LTR 2  /* skip slices point at LTR 1 */
+#define UIS_FAULT_NO_MMCO4 4   /* MMCO 4 left out */
+#define UIS_FAULT_BAD_SHARES 8 /* every VIDEO_ONLY tick is called CHANGED */
 
 typedef struct uis_recorder_config {
     uint32_t width, height; /* of the view; even */
     uint32_t fps_num, fps_den;
-    uint32_t qp;            /* 0..51, for I and P alike */
-    uint32_t guard_mbs;     /* macroblocks of UI around a region, not at a frame edge */
-    uint32_t threads;       /* of encoder 1; encoder 2 codes on the recorder's thread */
-    uint32_t faults;        /* UIS_FAULT_* */
-    uint32_t splice;        /* UIS_SPLICE_* */
-    char preset[16];        /* libx264's preset names */
+    uint32_t qp;        /* 0..51, for I and P alike */
+    uint32_t guard_mbs; /* macroblocks of UI around a region, not at a frame edge */
+    uint32_t threads;   /* of encoder 1; encoder 2 codes on the recorder's thread */
+    uint32_t faults;    /* UIS_FAULT_* */
+    uint32_t splice;    /* UIS_SPLICE_* */
+    char preset[16];    /* libx264's preset names */
 } uis_recorder_config;
 
 typedef struct uis_tick {
-    uint64_t index;       /* tick number, from 0 */
-    uint64_t tick_ns;     /* end of the tick's interval, on the recording's clock */
-    uint64_t present_ns;  /* present time of the frame taken; 0 if none was */
-    uint64_t sequence;    /* the layer's ordinal of that frame; 0 if none */
-    uint32_t tick_class;  /* UIS_UNCHANGED, ... */
-    uint32_t picture;     /* UIS_PICTURE_* */
-    uint32_t presents;    /* frames taken from the ring for this tick */
-    uint32_t coalesced;   /* of those, superseded by a newer one of the same tick */
-    uint32_t identical;   /* 1: the newest one had no changed pixel */
-    uint32_t dropped;     /* presents lost before this tick, from gaps in sequence */
-    uint32_t keyframe;    /* 1: IDR picture */
-    uint32_t region_idr;  /* 1: the region was coded as I slices */
+    uint64_t index;        /* tick number, from 0 */
+    uint64_t tick_ns;      /* end of the tick's interval, on the recording's clock */
+    uint64_t present_ns;   /* present time of the frame taken; 0 if none was */
+    uint64_t sequence;     /* the layer's ordinal of that frame; 0 if none */
+    uint32_t tick_class;   /* UIS_UNCHANGED, ... */
+    uint32_t picture;      /* UIS_PICTURE_* */
+    uint32_t presents;     /* frames taken from the ring for this tick */
+    uint32_t coalesced;    /* of those, superseded by a newer one of the same tick */
+    uint32_t identical;    /* 1: the newest one had no changed pixel */
+    uint32_t dropped;      /* presents lost before this tick, from gaps in sequence */
+    uint32_t keyframe;     /* 1: IDR picture */
+    uint32_t region_idr;   /* 1: the region was coded as I slices */
     uint32_t region_leaks; /* macroblocks whose prediction left the region, so that it was coded
                               again as I slices */
     uint32_t dirty_mbs;
     uint32_t dirty_outside_mbs; /* dirty macroblocks with a changed pixel outside all regions */
-    uis_rect dirty;       /* bounding box of the dirty macroblocks, pixels */
-    uis_rect region;      /* transplanted rectangle, guard included, pixels; empty if none */
-    uint32_t region_count; /* playing regions known at this tick */
+    uis_rect dirty;             /* bounding box of the dirty macroblocks, pixels */
+    uis_rect region;            /* transplanted rectangle, guard included, pixels; empty if none */
+    uint32_t region_count;      /* playing regions known at this tick */
     uint32_t slices;
     uint32_t frame_num;
-    uint32_t mbs;         /* macroblocks of a picture = entries of digests */
-    double sse_y;         /* luma squared error against the captured frame, whole view */
+    uint32_t mbs; /* macroblocks of a picture = entries of digests */
+    double sse_y; /* luma squared error against the captured frame, whole view */
     uint64_t diff_ns, convert_ns, encode_ns, check_ns, splice_ns, digest_ns;
-    uint64_t latency_ns;  /* from present to access unit; 0 if none */
-    const uint8_t *au;    /* Annex B access unit, NULL if none; valid until the next call */
+    uint64_t latency_ns; /* from present to access unit; 0 if none */
+    const uint8_t *au;   /* Annex B access unit, NULL if none; valid until the next call */
     uint64_t au_size;
     const uint64_t *digests; /* per macroblock digest of the composite of both encoders' own
                                 reconstructions; NULL if no picture */
@@ -117,8 +117,7 @@ void uis_recorder_destroy(uis_recorder *recorder);
  * to be compared with uis_tick.digests. width and height are those of the
  * planes; edge macroblocks cut by the view digest their visible part only. */
 void uis_digest_i420(const uint8_t *y, size_t y_stride, const uint8_t *u, size_t c_stride,
-                     const uint8_t *v, uint32_t width, uint32_t height,
-                     uint64_t *out);
+                     const uint8_t *v, uint32_t width, uint32_t height, uint64_t *out);
 
 const char *uis_version(void);
 /* What the x264 library linked says of itself (X264_POINTVER). */
