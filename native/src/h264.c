@@ -35,6 +35,9 @@ int uis_parse_sps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
     p->mb_height = uis_read_ue(&r) + 1;
     if (uis_read_bits(&r, 1) != 1) /* frame_mbs_only_flag */
         return -1;
+    /* Level 6.2's MaxFS of 139264 allows a side of sqrt(8 * MaxFS) (A.3.1). */
+    if (p->mb_width > 1055 || p->mb_height > 1055 || p->mb_width * p->mb_height > 139264)
+        return -1;
     return r.overrun ? -1 : 0;
 }
 

@@ -35,8 +35,7 @@ static void walk_end(walk *w) {
 
 static int take_parameters(walk *w, unsigned type, size_t size) {
     if (type == UIS_NAL_SPS) {
-        if (uis_parse_sps(w->rbsp, size, &w->parameters) != 0 ||
-            w->parameters.mb_width * w->parameters.mb_height > 36864)
+        if (uis_parse_sps(w->rbsp, size, &w->parameters) != 0)
             return -1;
         w->sps = true;
         uis_mb_picture_free(&w->read);
