@@ -13,7 +13,7 @@ C_SOURCES = $(shell git ls-files '*.c' '*.h')
 NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system build demo test test-fast lint format clean
+.PHONY: help setup system build demo test test-fast bench lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ test: setup ## all tests: units, real Chrome, scenarios
 
 test-fast: setup ## the unit tests only (seconds)
 	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+bench: setup ## times of the native routines (no pass or fail by time)
+	$(BIN)/python -m pytest benchmarks -s $(ARGS)
 
 setup: system $(VENV)/.installed ## system packages, virtual environment, native build
 
