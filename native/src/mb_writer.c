@@ -27,6 +27,7 @@ static void write_block(uis_mb_writer *w, int context, const uis_block *b, const
     uis_write_copy(w->out, rbsp, b->from, b->bits);
 }
 
+/* `mb` is the macroblock as it came, with its blocks. */
 static void write_residual(uis_mb_writer *w, uint32_t address, const uis_macroblock *mb,
                            const uint8_t *rbsp) {
     const uis_mb_picture *p = w->picture;
@@ -126,8 +127,9 @@ int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *from, const uint8_
             if (from->ref[i] < 0 || (uint32_t)from->ref[i] >= w->context.num_ref)
                 return -1;
     }
+    /* Neighbours never ask for blocks, so those stay where they are. */
     uis_macroblock *mb = &w->picture->mbs[address];
-    *mb = *from;
+    memcpy(mb, from, offsetof(uis_macroblock, blocks));
     mb->slice = w->context.slice;
     w->next++;
     if (mb->kind == UIS_MB_SKIP) {
@@ -162,7 +164,7 @@ int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *from, const uint8_
         int32_t delta = (mb->qp - w->qp + 78) % 52 - 26;
         uis_write_se(w->out, delta);
         w->qp = mb->qp;
-        write_residual(w, address, mb, rbsp);
+        write_residual(w, address, from, rbsp);
     } else {
         mb->qp = (uint8_t)w->qp;
     }

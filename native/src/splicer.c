@@ -2,6 +2,7 @@
 #include "splicer.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { LTR_FULL = 0, LTR_SPLICED = 1 };
 /* nal_ref_idc 3: every picture is a reference. */
@@ -133,7 +134,8 @@ int uis_splice_read_region(uis_splicer *s, const uis_encoded *picture,
         if (uis_mb_picture_alloc(&s->region, where->w, where->h) != 0)
             return out_of_memory(err, err_size);
     }
-    uis_mb_picture_clear(&s->region);
+    /* What is left of the last picture is never looked at: neighbours come before,
+     * and are of the same slice. */
     uint32_t total = 0;
     for (size_t i = 0; i < s->slices.count; i++) {
         const uis_slice *from = &s->slices.slices[i];
@@ -168,13 +170,11 @@ int uis_splice_read_region(uis_splicer *s, const uis_encoded *picture,
     return 0;
 }
 
-/* Moves a region's macroblock to another list entry. */
-static uis_macroblock with_reference(const uis_macroblock *mb, int8_t ref) {
-    uis_macroblock out = *mb;
-    if (!uis_mb_is_intra(mb))
-        for (int i = 0; i < 4; i++)
-            out.ref[i] = ref;
-    return out;
+/* Moves the region's macroblocks to another list entry. */
+static void set_reference(uis_mb_picture *region, int8_t ref) {
+    for (uint32_t i = 0; ref != 0 && i < region->width * region->height; i++)
+        if (!uis_mb_is_intra(&region->mbs[i]))
+            memset(region->mbs[i].ref, ref, sizeof region->mbs[i].ref);
 }
 
 int uis_splice_syntax(uis_splicer *s, const uis_mb_rect *where, uis_splice_references references,
@@ -187,7 +187,6 @@ int uis_splice_syntax(uis_splicer *s, const uis_mb_rect *where, uis_splice_refer
     }
     if (!s->placed.mbs && uis_mb_picture_alloc(&s->placed, width, height) != 0)
         return out_of_memory(err, err_size);
-    uis_mb_picture_clear(&s->placed);
     begin_picture(s, false);
     const uis_slice *from = &s->slices.slices[0];
     const uint8_t *rbsp = s->slices.rbsp + from->rbsp_offset;
@@ -200,16 +199,15 @@ int uis_splice_syntax(uis_splicer *s, const uis_mb_rect *where, uis_splice_refer
     uis_write_slice_header(&s->writer, &s->parameters, &h);
     const uis_slice_context context = {
         .type = UIS_SLICE_P, .num_ref = h.num_ref, .qp = s->parameters.pic_init_qp + h.qp_delta};
-    const int8_t ref = references == UIS_REFERENCES_BOTH ? 1 : 0;
+    set_reference(&s->region, references == UIS_REFERENCES_BOTH ? 1 : 0);
     uis_mb_writer w;
     uis_mb_writer_begin(&w, &s->writer, &context, &s->placed);
     int rc = 0;
     for (uint32_t y = 0; y < height && rc == 0; y++)
         for (uint32_t x = 0; x < width && rc == 0; x++) {
             if (x - where->x < where->w && y - where->y < where->h) {
-                const uis_macroblock mb =
-                    with_reference(&s->region.mbs[(y - where->y) * where->w + x - where->x], ref);
-                rc = uis_mb_writer_put(&w, &mb, rbsp);
+                rc = uis_mb_writer_put(&w, &s->region.mbs[(y - where->y) * where->w + x - where->x],
+                                       rbsp);
             } else {
                 rc = uis_mb_writer_put_static(&w);
             }
