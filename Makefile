@@ -13,7 +13,7 @@ C_SOURCES = $(shell git ls-files '*.c' '*.h')
 NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system build demo test test-fast bench lint format clean
+.PHONY: help setup system build demo test test-fast bench sanitize lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,16 @@ test-fast: setup ## the unit tests only (seconds)
 
 bench: setup ## times of the native routines (no pass or fail by time)
 	$(BIN)/python -m pytest benchmarks -s $(ARGS)
+
+ASAN := build/sanitize
+sanitize: setup ## tests of the native code under AddressSanitizer and UBSan
+	cmake -S . -B $(ASAN) -G Ninja -DUISPLICE_SANITIZE=ON -DUISPLICE_WERROR=ON
+	cmake --build $(ASAN)
+	cmake --install $(ASAN) --prefix $(ASAN)/install
+	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 UISPLICE_LIB_DIR=$(CURDIR)/$(ASAN)/install/harness/_lib \
+	  $(BIN)/python -m pytest tests/unit/test_bitstream.py tests/unit/test_sequences.py \
+	  tests/unit/test_ring.py tests/unit/test_dirty_map.py $(ARGS)
 
 setup: system $(VENV)/.installed ## system packages, virtual environment, native build
 
