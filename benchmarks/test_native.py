@@ -19,7 +19,7 @@ from support import content
 
 from harness.checks import decode_with_ffmpeg, decode_with_openh264
 from harness.native import native
-from harness.pipeline import Pipeline, _image
+from harness.pipeline import Pipeline, bgra_image
 from harness.recorder import Picture, RecorderSettings
 from harness.ring import VideoRegion
 
@@ -34,7 +34,7 @@ def test_dirty_map_of_an_unchanged_frame(benchmark, routine: str, size: tuple[in
     out = ffi.new("uint8_t[]", -(-size[0] // 16) * -(-size[1] // 16))
     box = ffi.new("uis_rect *")
     whole = ffi.new("uis_rect *", (0, 0, *size))
-    now, before = _image(frame), _image(again)
+    now, before = bgra_image(frame), bgra_image(again)
     assert benchmark(getattr(lib, routine), now, before, whole, out, box) == 0
 
 

@@ -27,10 +27,10 @@ from playwright.sync_api import Error as PlaywrightError
 from typing_extensions import Self
 
 from harness.errors import BrowserError
+from harness.native import LAYER_NAME
 
 BROWSER_VARIABLE = "UISPLICE_BROWSER"
 BROWSER_NAMES = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser")
-LAYER_NAME = "VK_LAYER_UISPLICE_capture"
 START_TIMEOUT = 45.0  # seconds; a cold start on a busy two-core machine takes 10
 CLOSE_TIMEOUT = 10.0
 VIEWPORT_TIMEOUT = 3.0

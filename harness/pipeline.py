@@ -76,10 +76,10 @@ class Pipeline:
                 slot.rect = (video.x, video.y, video.w, video.h)
                 slot.id, slot.playing = video.id, int(video.playing)
                 slot.changed_ns = video.changed_ns
-            before = ffi.NULL if self._before is None else _image(self._before)
+            before = ffi.NULL if self._before is None else bgra_image(self._before)
             rc = lib.uis_pipeline_tick(
                 self._pointer,
-                _image(frame),
+                bgra_image(frame),
                 before,
                 rect,
                 regions,
@@ -120,7 +120,8 @@ class Pipeline:
         self._muxer.close(len(self._ticks) / self.settings.fps)
 
 
-def _image(frame: npt.NDArray[np.uint8]) -> Any:
+def bgra_image(frame: npt.NDArray[np.uint8]) -> Any:
+    """A native view of a frame of shape (height, width, 4); the frame must outlive it."""
     ffi = native().ffi
     image = ffi.new("uis_bgra *")
     image.pixels = ffi.cast("uint8_t *", frame.ctypes.data)

@@ -299,7 +299,7 @@ int uis_read_macroblocks(uis_bit_reader *r, const uis_slice_context *s, uis_mb_p
     const uint32_t count = p->width * p->height;
     uint32_t address = s->first_mb;
     int32_t qp = s->qp;
-    if (qp < 0 || qp > 51)
+    if (qp < 0 || qp > 51 || address >= count)
         return -1;
     while (r->position < r->bits) {
         if (s->type == UIS_SLICE_P) {

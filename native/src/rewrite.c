@@ -49,88 +49,102 @@ static int take_parameters(walk *w, unsigned type, size_t size) {
     return 0;
 }
 
-/* Reads the slice in w->rbsp into w->read. Returns the macroblocks, or -1. */
-static int read_slice(walk *w, uint8_t nal_header, size_t size, uis_slice_header *h,
-                      uis_slice_context *context, uis_bit_reader *r) {
-    uis_bit_reader_init(r, w->rbsp, size);
-    r->bits = uis_rbsp_payload_bits(w->rbsp, size);
-    if (uis_parse_slice_header(r, nal_header, &w->parameters, h) != 0)
-        return -1;
-    if (h->first_mb == 0) {
+/* A slice as it was read. */
+typedef struct walked_slice {
+    uis_slice_header header;
+    uis_slice_context context;
+    size_t data_from; /* bit where slice_data() begins in the walk's RBSP */
+    size_t bits;      /* of the payload */
+    int count;        /* macroblocks; -1: the reader refused it */
+} walked_slice;
+
+static void read_slice(walk *w, uint8_t nal_header, size_t size, walked_slice *s) {
+    uis_bit_reader r;
+    uis_bit_reader_init(&r, w->rbsp, size);
+    r.bits = s->bits = uis_rbsp_payload_bits(w->rbsp, size);
+    s->count = -1;
+    if (uis_parse_slice_header(&r, nal_header, &w->parameters, &s->header) != 0)
+        return;
+    s->data_from = r.position;
+    if (s->header.first_mb == 0) {
         uis_mb_picture_clear(&w->read);
         uis_mb_picture_clear(&w->written);
     }
-    *context = (uis_slice_context){.first_mb = h->first_mb,
-                                   .type = h->type,
-                                   .num_ref = h->num_ref,
-                                   .qp = w->parameters.pic_init_qp + h->qp_delta,
-                                   .slice = w->slice++};
-    return uis_read_macroblocks(r, context, &w->read);
+    s->context = (uis_slice_context){.first_mb = s->header.first_mb,
+                                     .type = s->header.type,
+                                     .num_ref = s->header.num_ref,
+                                     .qp = w->parameters.pic_init_qp + s->header.qp_delta,
+                                     .slice = w->slice++};
+    s->count = uis_read_macroblocks(&r, &s->context, &w->read);
+}
+
+/* Reads on to the next slice and through it; parameter sets on the way are taken
+ * in. 1: *s is filled; 0: the stream ends; -1: it cannot be walked. */
+static int next_slice(walk *w, const uint8_t *data, size_t size, size_t *position,
+                      walked_slice *s) {
+    size_t nal_size;
+    const uint8_t *nal;
+    while (uis_next_nal(data, size, position, &nal, &nal_size)) {
+        unsigned type = nal[0] & 31;
+        size_t n = uis_unescape(nal + 1, nal_size - 1, w->rbsp);
+        if (type == UIS_NAL_SPS || type == UIS_NAL_PPS) {
+            if (take_parameters(w, type, n) != 0)
+                return -1;
+        } else if (type == UIS_NAL_SLICE || type == UIS_NAL_IDR) {
+            if (!w->sps || !w->pps)
+                return -1;
+            read_slice(w, nal[0], n, s);
+            return 1;
+        }
+    }
+    return 0;
 }
 
 int uis_rewrite_stream(const uint8_t *data, size_t size, uis_rewrite_result *result) {
     *result = (uis_rewrite_result){0};
     walk w = {.rbsp = malloc(size ? size : 1)};
     uis_bit_writer out = {0};
+    walked_slice s;
+    size_t position = 0;
+    uint64_t begin = uis_now_ns();
     int rc = w.rbsp ? 0 : -1;
-    size_t position = 0, nal_size;
-    const uint8_t *nal;
-    while (rc == 0 && uis_next_nal(data, size, &position, &nal, &nal_size)) {
-        unsigned type = nal[0] & 31;
-        size_t n = uis_unescape(nal + 1, nal_size - 1, w.rbsp);
-        if (type == UIS_NAL_SPS || type == UIS_NAL_PPS) {
-            rc = take_parameters(&w, type, n);
-            continue;
-        }
-        if (type != UIS_NAL_SLICE && type != UIS_NAL_IDR)
-            continue;
-        if (!w.sps || !w.pps) {
-            rc = -1;
-            break;
-        }
-        uis_slice_header h;
-        uis_slice_context context;
-        uis_bit_reader r;
-        uint64_t begin = uis_now_ns();
-        int count = read_slice(&w, nal[0], n, &h, &context, &r);
+    while (rc == 0 && (rc = next_slice(&w, data, size, &position, &s)) == 1) {
+        rc = 0;
         uint64_t middle = uis_now_ns();
+        result->read_seconds += (double)(middle - begin) / 1e9;
         result->slices++;
-        result->pictures += count >= 0 && h.first_mb == 0;
-        if (count < 0) {
+        result->pictures += s.count >= 0 && s.header.first_mb == 0;
+        if (s.count < 0) {
             result->unreadable++;
+            begin = middle;
             continue;
         }
-        result->macroblocks += (uint32_t)count;
-        for (int i = 0; i < count; i++)
-            result->kinds[w.read.mbs[h.first_mb + (uint32_t)i].kind]++;
-        /* The same number of bits in front as in the source, so that I_PCM's
-         * alignment comes out alike. */
-        uis_bit_reader head;
-        uis_bit_reader_init(&head, w.rbsp, n);
-        uis_slice_header again;
-        (void)uis_parse_slice_header(&head, nal[0], &w.parameters, &again);
+        const uis_macroblock *mbs = &w.read.mbs[s.header.first_mb];
+        result->macroblocks += (uint32_t)s.count;
+        for (int i = 0; i < s.count; i++)
+            result->kinds[mbs[i].kind]++;
+        /* The header's bits in front as in the source, so that I_PCM's alignment
+         * comes out alike. */
         uis_bit_writer_reset(&out);
-        uis_write_copy(&out, w.rbsp, 0, head.position);
+        uis_write_copy(&out, w.rbsp, 0, s.data_from);
         uis_mb_writer writer;
-        uis_mb_writer_begin(&writer, &out, &context, &w.written);
-        for (int i = 0; i < count; i++)
-            if (uis_mb_writer_put(&writer, &w.read.mbs[h.first_mb + (uint32_t)i], w.rbsp) != 0)
+        uis_mb_writer_begin(&writer, &out, &s.context, &w.written);
+        for (int i = 0; i < s.count; i++)
+            if (uis_mb_writer_put(&writer, &mbs[i], w.rbsp) != 0)
                 break;
         uis_mb_writer_end(&writer);
         size_t bits = out.bytes * 8 + out.cached;
         uis_write_trailing(&out);
-        result->read_seconds += (double)(middle - begin) / 1e9;
-        result->write_seconds += (double)(uis_now_ns() - middle) / 1e9;
+        begin = uis_now_ns();
+        result->write_seconds += (double)(begin - middle) / 1e9;
         if (out.failed)
             rc = -1;
-        else if (bits != r.bits || !same_bits(out.data, 0, w.rbsp, 0, bits))
+        else if (bits != s.bits || !same_bits(out.data, 0, w.rbsp, 0, bits))
             result->different++;
     }
-    if (rc == 0 && result->slices == 0)
-        rc = -1;
     uis_bit_writer_free(&out);
     walk_end(&w);
-    return rc;
+    return rc == 0 && result->slices ? 0 : -1;
 }
 
 typedef struct motion_sink {
@@ -187,32 +201,20 @@ static void emit_macroblock(motion_sink *s, const uis_mb_picture *p, uint32_t ad
 int64_t uis_read_motion(const uint8_t *data, size_t size, uis_motion_record *out, size_t capacity) {
     walk w = {.rbsp = malloc(size ? size : 1)};
     motion_sink sink = {.out = out, .capacity = capacity};
-    int rc = w.rbsp ? 0 : -1;
+    walked_slice s;
+    size_t position = 0;
     bool any = false;
-    size_t position = 0, nal_size;
-    const uint8_t *nal;
-    while (rc == 0 && uis_next_nal(data, size, &position, &nal, &nal_size)) {
-        unsigned type = nal[0] & 31;
-        size_t n = uis_unescape(nal + 1, nal_size - 1, w.rbsp);
-        if (type == UIS_NAL_SPS || type == UIS_NAL_PPS) {
-            rc = take_parameters(&w, type, n);
-            continue;
-        }
-        if (type != UIS_NAL_SLICE && type != UIS_NAL_IDR)
-            continue;
-        uis_slice_header h;
-        uis_slice_context context;
-        uis_bit_reader r;
-        int count = w.sps && w.pps ? read_slice(&w, nal[0], n, &h, &context, &r) : -1;
-        if (count < 0) {
+    int rc = w.rbsp ? 1 : -1;
+    while (rc == 1 && (rc = next_slice(&w, data, size, &position, &s)) == 1) {
+        if (s.count < 0) {
             rc = -1;
             break;
         }
-        if (h.first_mb == 0 && any)
+        if (s.header.first_mb == 0 && any)
             sink.picture++;
         any = true;
-        for (int i = 0; i < count; i++)
-            emit_macroblock(&sink, &w.read, h.first_mb + (uint32_t)i);
+        for (int i = 0; i < s.count; i++)
+            emit_macroblock(&sink, &w.read, s.header.first_mb + (uint32_t)i);
     }
     walk_end(&w);
     return rc == 0 && any ? (int64_t)sink.count : -1;
