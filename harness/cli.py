@@ -88,11 +88,7 @@ def show(result: Result, console: Console) -> None:
         table.add_section()
         table.add_row(*measures_row("whole recording", metrics.total), style="bold")
         console.print(table)
-        f = metrics.frames
-        console.print(
-            f"frames: presented {f.presented} = encoded {f.encoded} + identical {f.identical} "
-            f"+ coalesced {f.coalesced} + dropped {f.dropped}"
-        )
+        console.print(f"frames: {metrics.frames}")
         console.print(
             f"pictures: {metrics.total.pictures['full']} full, "
             f"{metrics.total.pictures['spliced']} spliced, {metrics.total.keyframes} keyframe, "

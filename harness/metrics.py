@@ -51,6 +51,12 @@ class Frames:
     def add_up(self) -> bool:
         return self.presented == self.encoded + self.identical + self.coalesced + self.dropped
 
+    def __str__(self) -> str:
+        return (
+            f"presented {self.presented} = encoded {self.encoded} + identical {self.identical} "
+            f"+ coalesced {self.coalesced} + dropped {self.dropped}"
+        )
+
 
 @dataclass(frozen=True)
 class Spread:

@@ -17,7 +17,6 @@ from typing import Any, Literal, cast
 import allure
 import pytest
 
-from .checks import CheckResult, Status
 from .errors import HarnessError, ScenarioError
 from .metrics import PhaseSpan, measure
 from .observer import Observer
@@ -57,7 +56,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Guarded: a checkout that is both installed and rooted here registers us once.
     config.addinivalue_line("markers", "scenario: a YAML scenario, played in a real Chrome")
     chosen = config.getoption("--recordings")
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -291,11 +289,6 @@ def recording(
             raise ScenarioFailure("\n".join(recorded.result.problems))
 
     return record
-
-
-def failed_checks(result: Result) -> list[CheckResult]:
-    """The checks that did not pass, for assertions in tests."""
-    return [check for check in result.checks if check.status is not Status.PASSED]
 
 
 def pytest_terminal_summary(

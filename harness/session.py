@@ -221,9 +221,11 @@ class Session:
             BrowserError: Chrome died.
             RecorderError: the recording broke off.
         """
-        if self.recorder.failed:
-            raise RecorderError(self.recorder.failed, "see the report of what was recorded")
+        self._check_recorder()
         self.runner.sleep(seconds)
+        self._check_recorder()
+
+    def _check_recorder(self) -> None:
         if self.recorder.failed:
             raise RecorderError(self.recorder.failed, "see the report of what was recorded")
 

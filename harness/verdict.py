@@ -91,10 +91,6 @@ def standing_checks(metrics: Metrics) -> tuple[CheckResult, ...]:
     """What every recording must hold without being asked (the stream's own
     checks are in `checks`)."""
     frames = metrics.frames
-    accounts = (
-        f"presented {frames.presented} = encoded {frames.encoded} + identical "
-        f"{frames.identical} + coalesced {frames.coalesced} + dropped {frames.dropped}"
-    )
     classes = sum(metrics.total.counts.values())
     written = metrics.total.counts["video_only"] + metrics.total.counts["changed"]
     coded = metrics.total.pictures["full"] + metrics.total.pictures["spliced"]
@@ -104,7 +100,7 @@ def standing_checks(metrics: Metrics) -> tuple[CheckResult, ...]:
 
     return (
         result("no frame dropped", frames.dropped == 0, f"{frames.dropped} dropped"),
-        result("frame accounts add up", frames.add_up, accounts),
+        result("frame accounts add up", frames.add_up, str(frames)),
         result(
             "tick accounts add up",
             classes == metrics.total.ticks and written == coded,

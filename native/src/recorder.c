@@ -156,13 +156,6 @@ static void await_in_flight(uis_recorder *r, uint64_t deadline) {
     }
 }
 
-static bool aborted(uis_recorder *r) {
-    pthread_mutex_lock(&r->lock);
-    bool abort = r->abort;
-    pthread_mutex_unlock(&r->lock);
-    return abort;
-}
-
 /* Until start: keep the newest frame at hand and the ring empty. Returns the
  * origin, or 0 if the recorder is being destroyed. */
 static uint64_t idle(uis_recorder *r) {
@@ -282,8 +275,6 @@ static void *run(void *argument) {
             return NULL;
         }
         push(r, item);
-        if (aborted(r))
-            break;
     }
     finish(r, NULL);
     return NULL;

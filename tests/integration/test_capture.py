@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Page
 from support.capture import Capture, capture
 from support.traces import processes
+from support.validation import LAYER, validation, validation_log
 
 from harness.browser import BrowserSession, find_browser
 from harness.display import VirtualDisplay
-from harness.native import layer_dir
 
 pytestmark = pytest.mark.chrome
 
@@ -30,25 +30,6 @@ i{position:absolute;width:90px;height:40px;background:#fff3}</style>
 <script>for (let k = 0; k < 40; k++) { const e = document.createElement('i');
 e.style.left = (k * 83 % innerWidth) + 'px'; e.style.top = (k * 157 % innerHeight) + 'px';
 document.body.append(e); }</script>"""
-
-# info as well as error: the layer then says that it is active, and with what.
-VALIDATION_SETTINGS = """khronos_validation.debug_action = VK_DBG_LAYER_ACTION_LOG_MSG
-khronos_validation.report_flags = error,warn,info
-khronos_validation.log_filename = {log}
-khronos_validation.enables = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT
-"""
-
-
-def validation(folder: Path) -> dict[str, str]:
-    """Our own layer next to Chrome, the validation layer between it and the driver."""
-    (folder / "vk_layer_settings.txt").write_text(
-        VALIDATION_SETTINGS.format(log=folder / "validation.log")
-    )
-    return {
-        "VK_ADD_LAYER_PATH": f"{layer_dir()}:/usr/share/vulkan/explicit_layer.d",
-        "VK_INSTANCE_LAYERS": "VK_LAYER_UISPLICE_capture:VK_LAYER_KHRONOS_validation",
-        "VK_LAYER_SETTINGS_PATH": str(folder),
-    }
 
 
 def assert_equals_screenshot(shot: Capture) -> None:
@@ -150,10 +131,7 @@ def animate(page: Page, folder: Path, drain: Callable[[], object]) -> None:
 
 def validation_errors(folder: Path) -> list[str]:
     """The errors logged: message name and what was found, without handles."""
-    log = (folder / "validation.log").read_text(errors="replace")
-    assert "Khronos Validation Layer Active" in log, "or this test could not fail"
-    assert "SYNCHRONIZATION_VALIDATION" in log
-    lines = log.splitlines()
+    lines = validation_log(folder)
     return [
         re.sub(r"0x[0-9a-f]+", "0x", f"{line} {following}")
         for line, following in zip(lines, [*lines[1:], ""], strict=True)
@@ -174,7 +152,7 @@ def test_passthrough_adds_no_validation_error_to_chromes_own(tmp_path: Path):
     alone, ours = tmp_path / "alone", tmp_path / "ours"
     alone.mkdir()
     ours.mkdir()
-    chrome_only = {**validation(alone), "VK_INSTANCE_LAYERS": "VK_LAYER_KHRONOS_validation"}
+    chrome_only = validation(alone, LAYER)
     with (
         VirtualDisplay(640, 360) as display,
         BrowserSession(

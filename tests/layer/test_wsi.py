@@ -8,15 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.validation import LAYER, validation, validation_log
 
-from harness.native import LAYER_NAME, layer_dir
+from harness.native import LAYER_NAME
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = """khronos_validation.debug_action = VK_DBG_LAYER_ACTION_LOG_MSG
-khronos_validation.report_flags = error,warn,info
-khronos_validation.log_filename = {log}
-khronos_validation.enables = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT
-"""
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +43,10 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("slots", [12, 4])
 @pytest.mark.parametrize("validated", [False, True], ids=["plain", "validated"])
 def test_virtual_swapchain(program: Path, tmp_path: Path, slots: int, validated: bool):
-    log = tmp_path / "validation.log"
-    (tmp_path / "vk_layer_settings.txt").write_text(SETTINGS.format(log=log))
-    layers = [LAYER_NAME, *(["VK_LAYER_KHRONOS_validation"] if validated else [])]
+    layers = (LAYER_NAME, LAYER) if validated else (LAYER_NAME,)
     done = subprocess.run(
         [str(program), str(slots)],
-        env={
-            **os.environ,
-            "VK_ADD_LAYER_PATH": f"{layer_dir()}:/usr/share/vulkan/explicit_layer.d",
-            "VK_INSTANCE_LAYERS": ":".join(layers),
-            "VK_LAYER_SETTINGS_PATH": str(tmp_path),
-        },
+        env={**os.environ, **validation(tmp_path, *layers)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -67,6 +56,4 @@ def test_virtual_swapchain(program: Path, tmp_path: Path, slots: int, validated:
         pytest.skip("no Vulkan device to run on")
     assert done.returncode == 0, done.stdout + done.stderr
     if validated:
-        said = log.read_text(errors="replace")
-        assert "Khronos Validation Layer Active" in said, "or this test could not fail"
-        assert [line for line in said.splitlines() if "Error" in line] == []
+        assert [line for line in validation_log(tmp_path) if "Error" in line] == []
