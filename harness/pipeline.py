@@ -50,6 +50,7 @@ class Pipeline:
         self._stream = stream
         self._ticks: list[Tick] = []
         self._before: npt.NDArray[np.uint8] | None = None
+        self._presented = 0
 
     def tick(
         self,
@@ -65,32 +66,38 @@ class Pipeline:
         raw.index = number
         # A clock that starts at one second: 0 would mean that no frame was taken.
         raw.tick_ns = 1_000_000_000 + number * 1_000_000_000 // self.settings.fps
+        now, before = ffi.NULL, ffi.NULL
+        rect = ffi.new("uis_rect *")
         if frame is not None:
             frame = np.ascontiguousarray(frame)
             height, width = frame.shape[:2]
             raw.presents = 1
-            raw.sequence = sum(tick.presents for tick in self._ticks) + 1
-            rect = ffi.new("uis_rect *", damage or (0, 0, width, height))
-            regions = ffi.new("uis_video_region[]", max(len(videos), 1))
-            for slot, video in zip(regions, videos, strict=False):
-                slot.rect = (video.x, video.y, video.w, video.h)
-                slot.id, slot.playing = video.id, int(video.playing)
-                slot.changed_ns = video.changed_ns
-            before = ffi.NULL if self._before is None else bgra_image(self._before)
-            rc = lib.uis_pipeline_tick(
-                self._pointer,
-                bgra_image(frame),
-                before,
-                rect,
-                regions,
-                len(videos),
-                raw.tick_ns,
-                raw,
-                self._error,
-                _ERROR_SIZE,
-            )
-            if rc != 0:
-                raise RecorderError(self._native.text(self._error))
+            self._presented += 1
+            raw.sequence = self._presented
+            rect[0] = damage or (0, 0, width, height)
+            now = bgra_image(frame)
+            if self._before is not None:
+                before = bgra_image(self._before)
+        regions = ffi.new("uis_video_region[]", max(len(videos), 1))
+        for slot, video in zip(regions, videos, strict=False):
+            slot.rect = (video.x, video.y, video.w, video.h)
+            slot.id, slot.playing = video.id, int(video.playing)
+            slot.changed_ns = video.changed_ns
+        rc = lib.uis_pipeline_tick(
+            self._pointer,
+            now,
+            before,
+            rect,
+            regions,
+            len(videos),
+            raw.tick_ns if frame is not None else 0,
+            raw,
+            self._error,
+            _ERROR_SIZE,
+        )
+        if rc != 0:
+            raise RecorderError(self._native.text(self._error))
+        if frame is not None:
             self._before = frame
         tick = to_tick(raw, 1_000_000_000)
         if raw.au_size:
@@ -98,6 +105,10 @@ class Pipeline:
             self._muxer.add(bytes(ffi.buffer(raw.au, raw.au_size)), tick.time, tick.keyframe)
         self._ticks.append(tick)
         return tick
+
+    def request_keyframe(self) -> None:
+        """The next tick's picture is a keyframe, whether anything changed or not."""
+        self._native.lib.uis_pipeline_request_keyframe(self._pointer)
 
     def finish(self) -> Recording:
         """Finishes the file and gives everything."""

@@ -33,6 +33,7 @@ class Picture(enum.IntEnum):
     NONE = 0
     FULL = 1
     SPLICED = 2
+    MERGED = 3
 
 
 class Fault(enum.IntFlag):
@@ -60,7 +61,15 @@ class RecorderSettings:
 
     width, height are pixels and even; fps is ticks a second; qp 0..51 for I
     and P alike; guard is macroblocks of UI around a region; threads are
-    encoder 1's.
+    encoder 1's (more than one only where splice is not "syntax"). mode chooses
+    two encoders and the splicer or, for comparison, one plain encoder for every
+    tick or for those on which something changed. splice "syntax" merges: while a
+    region lives, encoder 1 codes what is outside it only; "separate" and "rows"
+    code CHANGED pictures in full. mb_info tells the encoders which macroblocks
+    did not change. deblock lets spliced and merged pictures use the deblocking
+    filter where that is provably exact. A region larger than region_limit
+    percent of the view is left to encoder 1. keyframe_interval is in ticks, 0:
+    only the first picture. measure adds SSIM to every tick (slow).
     """
 
     width: int = 1280
@@ -70,7 +79,13 @@ class RecorderSettings:
     preset: str = "superfast"
     guard: int = 3
     threads: int = 1
-    splice: Literal["syntax", "rows"] = "syntax"
+    splice: Literal["syntax", "separate", "rows"] = "syntax"
+    mode: Literal["spliced", "single", "single-vfr"] = "spliced"
+    mb_info: bool = True
+    deblock: bool = True
+    region_limit: int = 70
+    keyframe_interval: int = 0
+    measure: bool = False
     faults: Fault = Fault.NONE
 
 
@@ -92,15 +107,22 @@ class Tick:
     keyframe: bool
     region_idr: bool
     region_leaks: int
+    patched_mbs: int
+    fallback: bool
+    deblocked: bool
     dirty_mbs: int
     dirty_outside_mbs: int
     dirty: Rect
     region: Rect
+    regions: int
     videos: int
     slices: int
     frame_num: int
     bytes: int
     sse_y: float
+    sse_video: float
+    video_mbs: int
+    ssim: float
     diff_ms: float
     convert_ms: float
     encode_ms: float
@@ -108,6 +130,7 @@ class Tick:
     splice_ms: float
     digest_ms: float
     latency_ms: float
+    cpu_ms: float
 
 
 class DigestFile:
@@ -294,7 +317,11 @@ def native_config(s: RecorderSettings) -> Any:
     config.fps_num, config.fps_den = s.fps, 1
     config.qp, config.guard_mbs = s.qp, s.guard
     config.threads, config.faults = s.threads, int(s.faults)
-    config.splice = lib.UIS_SPLICE_ROWS if s.splice == "rows" else lib.UIS_SPLICE_SYNTAX
+    config.splice = getattr(lib, f"UIS_SPLICE_{s.splice.upper()}")
+    config.mode = getattr(lib, f"UIS_MODE_{s.mode.upper().replace('-', '_')}")
+    config.mb_info, config.deblock = int(s.mb_info), int(s.deblock)
+    config.region_limit, config.keyframe_interval = s.region_limit, s.keyframe_interval
+    config.measure = int(s.measure)
     preset = s.preset.encode()
     if len(preset) > 15:
         raise RecorderError(f"'{s.preset}' is not a libx264 preset", "see `x264 --fullhelp`")
@@ -322,15 +349,22 @@ def to_tick(raw: Any, origin_ns: int) -> Tick:
         keyframe=bool(raw.keyframe),
         region_idr=bool(raw.region_idr),
         region_leaks=raw.region_leaks,
+        patched_mbs=raw.patched_mbs,
+        fallback=bool(raw.fallback),
+        deblocked=bool(raw.deblocked),
         dirty_mbs=raw.dirty_mbs,
         dirty_outside_mbs=raw.dirty_outside_mbs,
         dirty=_rect(raw.dirty),
         region=_rect(raw.region),
+        regions=raw.regions,
         videos=raw.region_count,
         slices=raw.slices,
         frame_num=raw.frame_num,
         bytes=raw.au_size,
         sse_y=raw.sse_y,
+        sse_video=raw.sse_video,
+        video_mbs=raw.video_mbs,
+        ssim=raw.ssim,
         diff_ms=raw.diff_ns / 1e6,
         convert_ms=raw.convert_ns / 1e6,
         encode_ms=raw.encode_ns / 1e6,
@@ -338,4 +372,5 @@ def to_tick(raw: Any, origin_ns: int) -> Tick:
         splice_ms=raw.splice_ns / 1e6,
         digest_ms=raw.digest_ns / 1e6,
         latency_ms=raw.latency_ns / 1e6,
+        cpu_ms=raw.cpu_ns / 1e6,
     )

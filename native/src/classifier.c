@@ -9,21 +9,21 @@ uis_classification uis_classify(const uis_bgra *now, const uis_bgra *before, con
                                 uint64_t present_ns, uint8_t *map) {
     uis_classification c = {0};
     const uis_rect view = {0, 0, (int32_t)now->width, (int32_t)now->height};
-    uis_rect videos[UIS_RING_MAX_REGIONS];
     for (uint32_t i = 0; i < region_count && i < UIS_RING_MAX_REGIONS; i++) {
         uis_rect r = uis_rect_intersect(regions[i].rect, view);
-        if (uis_rect_empty(r) ||
-            (!regions[i].playing && present_ns >= regions[i].changed_ns + LAST_FRAME_GRACE_NS))
+        if (uis_rect_empty(r))
             continue;
-        videos[c.video_count++] = r;
-        c.video = uis_rect_union(c.video, r);
+        if (regions[i].playing || present_ns < regions[i].changed_ns + LAST_FRAME_GRACE_NS)
+            c.videos[c.video_count++] = r;
+        else
+            c.paused[c.paused_count++] = r;
     }
     c.dirty_mbs = uis_dirty_map(now, before, damage, map, &c.dirty);
     if (c.dirty_mbs == 0) {
         c.tick_class = UIS_UNCHANGED;
         return c;
     }
-    c.outside_mbs = uis_dirty_outside(now, before, map, videos, c.video_count);
+    c.outside_mbs = uis_dirty_outside(now, before, map, c.videos, c.video_count);
     c.tick_class = c.outside_mbs == 0 ? UIS_VIDEO_ONLY : UIS_CHANGED;
     return c;
 }

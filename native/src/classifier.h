@@ -4,15 +4,18 @@
 #define UIS_CLASSIFIER_H
 
 #include "uisplice/dirty_map.h"
-#include "splicer.h"
+#include "part.h"
+#include "uisplice/recorder.h"
 
 typedef struct uis_classification {
     uint32_t tick_class; /* UIS_UNCHANGED, ... */
     uint32_t dirty_mbs;
-    uint32_t outside_mbs; /* dirty ones with a changed pixel outside all videos */
-    uis_rect dirty;       /* bounding box, pixels */
-    uis_rect video;       /* bounding box of the videos that play, pixels */
+    uint32_t outside_mbs;                  /* dirty ones with a changed pixel outside all videos */
+    uis_rect dirty;                        /* bounding box, pixels */
+    uis_rect videos[UIS_RING_MAX_REGIONS]; /* those that play, cut to the view, pixels */
     uint32_t video_count;
+    uis_rect paused[UIS_RING_MAX_REGIONS]; /* those that do not */
+    uint32_t paused_count;
 } uis_classification;
 
 /* Compares two frames inside `damage`, fills `map` (see uis_dirty_map) and

@@ -17,16 +17,25 @@ typedef struct uis_i420 {
 } uis_i420;
 
 typedef struct uis_encoder_config {
-    uint32_t width, height; /* multiples of 16 */
+    uint32_t width, height; /* even; what lacks to whole macroblocks is repeated */
     uint32_t fps_num, fps_den;
     uint32_t qp;
     uint32_t threads;
     uint32_t slice_max_mbs; /* 0: one slice a picture */
     uint32_t mv_range;      /* full pixels; 0: the backend's own */
-    bool deblock;
     bool constrained_intra; /* intra prediction from intra neighbours only */
     char preset[16];
 } uis_encoder_config;
+
+/* One picture to code. */
+typedef struct uis_encode_request {
+    const uis_i420 *picture;
+    /* One byte a macroblock, 1 where the input equals the previous input and shall
+     * be predicted from it with a zero vector; NULL: nothing is known. */
+    const uint8_t *constant;
+    bool force_idr;
+    bool deblock; /* use the deblocking filter in this picture */
+} uis_encode_request;
 
 /* What one call coded; valid until the next call on the same encoder. */
 typedef struct uis_encoded {
@@ -46,10 +55,8 @@ typedef struct uis_encoder_backend {
     int (*open)(const uis_encoder_config *config, uis_encoder **out, char *err, size_t err_size);
     /* SPS and PPS of this encoder, Annex B; valid while it is open. */
     void (*headers)(uis_encoder *encoder, const uint8_t **data, size_t *size);
-    /* `constant`: one byte a macroblock, 1 where the input equals the previous
-     * input and shall be predicted from it with a zero vector; may be NULL. */
-    int (*encode)(uis_encoder *encoder, const uis_i420 *picture, const uint8_t *constant,
-                  bool force_idr, uis_encoded *out, char *err, size_t err_size);
+    int (*encode)(uis_encoder *encoder, const uis_encode_request *request, uis_encoded *out,
+                  char *err, size_t err_size);
     void (*close)(uis_encoder *encoder); /* NULL is fine */
 } uis_encoder_backend;
 

@@ -73,7 +73,7 @@ static int x264_open(const uis_encoder_config *config, uis_encoder **out, char *
     p->rc.f_ip_factor = 1.0f; /* the same QP for I and P */
     p->rc.i_aq_mode = X264_AQ_NONE;
     p->rc.b_mb_tree = 0;
-    p->b_deblocking_filter = config->deblock;
+    p->b_deblocking_filter = 1; /* chosen picture by picture */
     p->b_constrained_intra = config->constrained_intra;
     if (config->mv_range)
         p->analyse.i_mv_range = (int)config->mv_range;
@@ -87,9 +87,11 @@ static int x264_open(const uis_encoder_config *config, uis_encoder **out, char *
         x264_close(e);
         return -1;
     }
-    e->mbs = (size_t)(config->width / 16) * (config->height / 16);
+    e->mbs = (size_t)((config->width + 15) / 16) * ((config->height + 15) / 16);
     e->mb_info = calloc(e->mbs, 1);
     e->x264 = e->mb_info ? x264_encoder_open(p) : NULL;
+    if (e->x264)
+        x264_encoder_parameters(e->x264, p); /* what it settled on, for x264_encoder_reconfig */
     x264_nal_t *nals;
     int count;
     int size = e->x264 ? x264_encoder_headers(e->x264, &nals, &count) : -1;
@@ -111,11 +113,19 @@ static void x264_headers(uis_encoder *e, const uint8_t **data, size_t *size) {
     *size = e->header_size;
 }
 
-static int x264_encode(uis_encoder *e, const uis_i420 *picture, const uint8_t *constant,
-                       bool force_idr, uis_encoded *out, char *err, size_t err_size) {
+static int x264_encode(uis_encoder *e, const uis_encode_request *request, uis_encoded *out,
+                       char *err, size_t err_size) {
+    if (e->param.b_deblocking_filter != request->deblock) {
+        e->param.b_deblocking_filter = request->deblock;
+        if (x264_encoder_reconfig(e->x264, &e->param) < 0) {
+            snprintf(err, err_size, "libx264 does not switch its deblocking filter: %s", e->log);
+            return -1;
+        }
+    }
+    const uis_i420 *picture = request->picture;
     x264_picture_t in, recon;
     x264_picture_init(&in);
-    in.i_type = force_idr ? X264_TYPE_IDR : X264_TYPE_AUTO;
+    in.i_type = request->force_idr ? X264_TYPE_IDR : X264_TYPE_AUTO;
     in.i_pts = e->pts++;
     in.img.i_csp = X264_CSP_I420;
     in.img.i_plane = 3;
@@ -124,9 +134,10 @@ static int x264_encode(uis_encoder *e, const uis_i420 *picture, const uint8_t *c
     in.img.plane[2] = picture->v;
     in.img.i_stride[0] = (int)picture->y_stride;
     in.img.i_stride[1] = in.img.i_stride[2] = (int)picture->c_stride;
-    for (size_t i = 0; i < e->mbs; i++)
-        e->mb_info[i] = constant && constant[i] ? X264_MBINFO_CONSTANT : 0;
-    in.prop.mb_info = e->mb_info;
+    if (request->constant)
+        for (size_t i = 0; i < e->mbs; i++)
+            e->mb_info[i] = request->constant[i] ? X264_MBINFO_CONSTANT : 0;
+    in.prop.mb_info = request->constant ? e->mb_info : NULL;
     x264_nal_t *nals;
     int count;
     int size = x264_encoder_encode(e->x264, &nals, &count, &in, &recon);

@@ -23,6 +23,12 @@ void uis_picture_coder_feed(uis_picture_coder *coder, const uis_bgra *frame,
 int uis_picture_coder_code(uis_picture_coder *coder, const uis_classification *c, uis_tick *tick,
                            uis_buffer *au, char *err, size_t err_size);
 
+/* The next picture shall be a keyframe. */
+void uis_picture_coder_request_keyframe(uis_picture_coder *coder);
+
+/* True if a picture is due on this tick even if nothing changed. */
+bool uis_picture_coder_must_code(const uis_picture_coder *coder, uint64_t tick);
+
 /* Digests (one a macroblock, into `digests`) and squared error of the picture
  * just coded, from the encoders' own reconstructions. */
 void uis_picture_coder_account(uis_picture_coder *coder, uis_tick *tick, uint64_t *digests);

@@ -26,9 +26,16 @@ static int check(const uis_recorder_config *c, char *err, size_t size) {
                  c->fps_den);
     else if (c->qp > 51)
         snprintf(err, size, "QP must be 0 to 51, not %u", c->qp);
-    else if (c->splice != UIS_SPLICE_SYNTAX && c->splice != UIS_SPLICE_ROWS)
-        snprintf(err, size, "the way of splicing must be %d or %d, not %u", UIS_SPLICE_SYNTAX,
-                 UIS_SPLICE_ROWS, c->splice);
+    else if (c->splice > UIS_SPLICE_SEPARATE)
+        snprintf(err, size, "the way of splicing must be 0 to %d, not %u", UIS_SPLICE_SEPARATE,
+                 c->splice);
+    else if (c->mode > UIS_MODE_SINGLE_VFR)
+        snprintf(err, size, "the mode must be 0 to %d, not %u", UIS_MODE_SINGLE_VFR, c->mode);
+    else if (c->mode == UIS_MODE_SPLICED && c->splice == UIS_SPLICE_SYNTAX && c->threads > 1)
+        snprintf(err, size,
+                 "%u threads code several slices, which cannot be merged: set 1 thread, or "
+                 "splice: separate",
+                 c->threads);
     else if (c->guard_mbs > 16)
         snprintf(err, size, "the guard must be 0 to 16 macroblocks, not %u", c->guard_mbs);
     else
@@ -90,45 +97,52 @@ static uis_classification everything(uis_pipeline *p) {
     };
 }
 
+void uis_pipeline_request_keyframe(uis_pipeline *p) {
+    uis_picture_coder_request_keyframe(p->coder);
+}
+
 int uis_pipeline_tick(uis_pipeline *p, const uis_bgra *now, const uis_bgra *before,
                       const uis_rect *damage, const uis_video_region *regions,
                       uint32_t region_count, uint64_t present_ns, uis_tick *t, char *err,
                       size_t err_size) {
-    if (now->width != p->config.width || now->height != p->config.height ||
-        (before && (before->width != now->width || before->height != now->height))) {
-        snprintf(err, err_size, "the window changed from %ux%u to %ux%u while recording",
-                 p->config.width, p->config.height, now->width, now->height);
-        return -1;
-    }
-    uint64_t begin = uis_now_ns();
-    uis_classification c =
-        before ? uis_classify(now, before, damage, regions, region_count, present_ns, p->map)
-               : everything(p);
-    if (c.tick_class == UIS_VIDEO_ONLY && p->config.faults & UIS_FAULT_BAD_SHARES)
-        c.tick_class = UIS_CHANGED;
-    t->diff_ns = uis_now_ns() - begin;
     t->mbs = uis_picture_coder_mbs(p->coder);
-    t->tick_class = c.tick_class;
-    t->dirty_mbs = c.dirty_mbs;
-    t->dirty_outside_mbs = c.outside_mbs;
-    t->dirty = c.dirty;
-    t->region_count = c.video_count;
+    t->tick_class = UIS_UNCHANGED;
     t->present_ns = present_ns;
     t->au = NULL;
     t->au_size = 0;
     t->digests = NULL;
-    if (c.tick_class == UIS_UNCHANGED) {
-        t->identical = 1;
-        return 0;
+    uis_classification c = {.tick_class = UIS_UNCHANGED};
+    if (now) {
+        if (now->width != p->config.width || now->height != p->config.height ||
+            (before && (before->width != now->width || before->height != now->height))) {
+            snprintf(err, err_size, "the window changed from %ux%u to %ux%u while recording",
+                     p->config.width, p->config.height, now->width, now->height);
+            return -1;
+        }
+        uint64_t begin = uis_now_ns();
+        c = before ? uis_classify(now, before, damage, regions, region_count, present_ns, p->map)
+                   : everything(p);
+        if (c.tick_class == UIS_VIDEO_ONLY && p->config.faults & UIS_FAULT_BAD_SHARES)
+            c.tick_class = UIS_CHANGED;
+        t->diff_ns = uis_now_ns() - begin;
+        t->tick_class = c.tick_class;
+        t->dirty_mbs = c.dirty_mbs;
+        t->dirty_outside_mbs = c.outside_mbs;
+        t->dirty = c.dirty;
+        t->region_count = c.video_count;
+        t->identical = c.tick_class == UIS_UNCHANGED;
     }
+    if (c.tick_class != UIS_UNCHANGED)
+        uis_picture_coder_feed(p->coder, now, &c, p->map, t);
+    else if (!uis_picture_coder_must_code(p->coder, t->index))
+        return 0;
     p->au.size = 0;
     p->au.failed = false;
-    uis_picture_coder_feed(p->coder, now, &c, p->map, t);
     if (uis_picture_coder_code(p->coder, &c, t, &p->au, err, err_size) != 0)
         return -1;
     /* The access unit is ready here; what follows is bookkeeping for the checks. */
     uint64_t done = uis_now_ns();
-    t->latency_ns = before && done > present_ns ? done - present_ns : 0;
+    t->latency_ns = now && before && done > present_ns ? done - present_ns : 0;
     uis_picture_coder_account(p->coder, t, p->digests);
     t->au = p->au.data;
     t->au_size = p->au.size;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LTR_FULL = 0, LTR_SPLICED = 1 };
 /* nal_ref_idc 3: every picture is a reference. */
 enum { NAL_HEADER_SLICE = 3 << 5 | UIS_NAL_SLICE, NAL_HEADER_IDR = 3 << 5 | UIS_NAL_IDR };
 
@@ -20,7 +19,6 @@ void uis_splicer_init(uis_splicer *s, const uis_stream_format *format,
 void uis_splicer_free(uis_splicer *s) {
     uis_slices_free(&s->slices);
     uis_bit_writer_free(&s->writer);
-    uis_mb_picture_free(&s->region);
     uis_mb_picture_free(&s->placed);
 }
 
@@ -74,11 +72,10 @@ static uis_slice_header picture_header(const uis_splicer *s, uint32_t long_term_
                               .leave_out_mmco4 = (s->faults & UIS_FAULT_NO_MMCO4) != 0};
 }
 
-static void write_copied_slice(uis_splicer *s, const uis_slice *from, const uis_slice_header *h,
-                               uis_buffer *out) {
+static void write_copied_slice(uis_splicer *s, const uis_slices *slices, const uis_slice *from,
+                               const uis_slice_header *h, uis_buffer *out) {
     uis_write_slice_header(&s->writer, &s->parameters, h);
-    uis_write_copy(&s->writer, s->slices.rbsp + from->rbsp_offset, from->data_from,
-                   from->data_bits);
+    uis_write_copy(&s->writer, slices->rbsp + from->rbsp_offset, from->data_from, from->data_bits);
     finish_slice(s, h->idr, out);
 }
 
@@ -96,16 +93,16 @@ int uis_splice_full(uis_splicer *s, const uis_encoded *picture, const uis_parame
         uis_append_parameter_sets(out, &s->format, &s->parameters);
     for (size_t i = 0; i < s->slices.count; i++) {
         const uis_slice *from = &s->slices.slices[i];
-        uis_slice_header h = picture_header(s, LTR_FULL);
+        uis_slice_header h = picture_header(s, UIS_LTR_FULL);
         h.first_mb = from->header.first_mb;
         h.type = from->header.type;
         h.idr = picture->idr;
-        h.reference[0] = LTR_FULL;
+        h.reference[0] = UIS_LTR_FULL;
         h.qp_delta = from->header.qp_delta;
         h.disable_deblocking = from->header.disable_deblocking;
         h.alpha_offset_div2 = from->header.alpha_offset_div2;
         h.beta_offset_div2 = from->header.beta_offset_div2;
-        write_copied_slice(s, from, &h, out);
+        write_copied_slice(s, &s->slices, from, &h, out);
     }
     *slices = (uint32_t)s->slices.count;
     end_picture(s);
@@ -116,98 +113,63 @@ int uis_splice_full(uis_splicer *s, const uis_encoded *picture, const uis_parame
  * at a slice's start no neighbour is available and every later one follows a
  * zero vector with reference 0 (8.4.1.1). */
 static void write_skip_slice(uis_splicer *s, uint32_t first_mb, uint32_t count, uis_buffer *out) {
-    uis_slice_header h = picture_header(s, LTR_SPLICED);
+    uis_slice_header h = picture_header(s, UIS_LTR_SPLICED);
     h.first_mb = first_mb;
-    h.reference[0] = s->faults & UIS_FAULT_WRONG_LTR ? LTR_SPLICED : LTR_FULL;
+    h.reference[0] = s->faults & UIS_FAULT_WRONG_LTR ? UIS_LTR_SPLICED : UIS_LTR_FULL;
     uis_write_slice_header(&s->writer, &s->parameters, &h);
     uis_write_ue(&s->writer, count); /* mb_skip_run */
     finish_slice(s, false, out);
 }
 
-int uis_splice_read_region(uis_splicer *s, const uis_encoded *picture,
-                           const uis_parameters *encoder, const uis_mb_rect *where, uint32_t *leaks,
-                           char *err, size_t err_size) {
-    if (uis_read_slices(picture->data, picture->size, encoder, &s->slices, err, err_size) != 0)
-        return -1;
-    if (s->region.width != where->w || s->region.height != where->h) {
-        uis_mb_picture_free(&s->region);
-        if (uis_mb_picture_alloc(&s->region, where->w, where->h) != 0)
-            return out_of_memory(err, err_size);
-    }
-    /* What is left of the last picture is never looked at: neighbours come before,
-     * and are of the same slice. */
-    uint32_t total = 0;
-    for (size_t i = 0; i < s->slices.count; i++) {
-        const uis_slice *from = &s->slices.slices[i];
-        uis_bit_reader r = {.data = s->slices.rbsp + from->rbsp_offset,
-                            .bits = from->data_from + from->data_bits,
-                            .position = from->data_from};
-        const uis_slice_context context = {.first_mb = from->header.first_mb,
-                                           .type = from->header.type,
-                                           .num_ref = from->header.num_ref,
-                                           .qp = encoder->pic_init_qp + from->header.qp_delta,
-                                           .slice = (uint16_t)i};
-        int count = from->header.disable_deblocking == 1
-                        ? uis_read_macroblocks(&r, &context, &s->region)
-                        : -1;
-        if (count < 0) {
-            snprintf(err, err_size, "encoder 2's slice %zu cannot be spliced", i);
+/* Encoder 1's macroblocks carry their own references (see placement.h). */
+static void set_reference(uis_part *part, uint8_t ref) {
+    for (uint32_t i = 0; ref != 0 && i < part->mbs.width * part->mbs.height; i++)
+        if (!uis_mb_is_intra(&part->mbs.mbs[i]))
+            memset(part->mbs.mbs[i].ref, (int8_t)ref, sizeof part->mbs.mbs[i].ref);
+}
+
+int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_form *form,
+                     uis_buffer *out, uint32_t *slices, char *err, size_t err_size) {
+    if (!s->placed.mbs && uis_mb_picture_alloc(&s->placed, p->width, p->height) != 0)
+        return out_of_memory(err, err_size);
+    const uis_slice_header *from = NULL;
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (!p->parts[i])
+            continue;
+        if (p->parts[i]->slices.count != 1) {
+            snprintf(err, err_size, "an encoder must code its part in one slice, not %zu",
+                     p->parts[i]->slices.count);
             return -1;
         }
-        total += (uint32_t)count;
+        from = &p->parts[i]->slices.slices[0].header;
+        if (i > 0)
+            set_reference(p->parts[i], form->region_reference);
     }
-    if (total != where->w * where->h) {
-        snprintf(err, err_size, "encoder 2 coded %u of %u macroblocks", total, where->w * where->h);
-        return -1;
-    }
-    const uis_open_edges frame_edges = {
-        .left = where->x == 0,
-        .top = where->y == 0,
-        .right = where->x + where->w == s->parameters.mb_width,
-        .bottom = where->y + where->h == s->parameters.mb_height,
-    };
-    *leaks = uis_count_leaks(&s->region, frame_edges);
-    return 0;
-}
-
-/* Moves the region's macroblocks to another list entry. */
-static void set_reference(uis_mb_picture *region, int8_t ref) {
-    for (uint32_t i = 0; ref != 0 && i < region->width * region->height; i++)
-        if (!uis_mb_is_intra(&region->mbs[i]))
-            memset(region->mbs[i].ref, ref, sizeof region->mbs[i].ref);
-}
-
-int uis_splice_syntax(uis_splicer *s, const uis_mb_rect *where, uis_splice_references references,
-                      uis_buffer *out, uint32_t *slices, char *err, size_t err_size) {
-    const uint32_t width = s->parameters.mb_width, height = s->parameters.mb_height;
-    if (s->slices.count != 1) {
-        snprintf(err, err_size, "encoder 2 must code its region in one slice, not %zu",
-                 s->slices.count);
-        return -1;
-    }
-    if (!s->placed.mbs && uis_mb_picture_alloc(&s->placed, width, height) != 0)
-        return out_of_memory(err, err_size);
     begin_picture(s, false);
-    const uis_slice *from = &s->slices.slices[0];
-    const uint8_t *rbsp = s->slices.rbsp + from->rbsp_offset;
-    const uint32_t surroundings = s->faults & UIS_FAULT_WRONG_LTR ? LTR_SPLICED : LTR_FULL;
-    uis_slice_header h = picture_header(s, LTR_SPLICED);
-    h.num_ref = references == UIS_REFERENCES_BOTH ? 2 : 1;
-    h.reference[0] = references == UIS_REFERENCES_SAME ? LTR_SPLICED : surroundings;
-    h.reference[1] = LTR_SPLICED;
-    h.qp_delta = from->header.qp_delta;
+    uis_slice_header h = picture_header(s, form->long_term_index);
+    h.num_ref = form->num_ref;
+    h.reference[0] = form->reference[0];
+    h.reference[1] = form->reference[1];
+    if (s->faults & UIS_FAULT_WRONG_LTR)
+        h.reference[0] = h.reference[0] == UIS_LTR_FULL ? UIS_LTR_SPLICED : UIS_LTR_FULL;
+    h.disable_deblocking = p->deblock ? 0 : 1;
+    h.qp_delta = from ? from->qp_delta : 0;
+    if (from && p->deblock) {
+        h.alpha_offset_div2 = from->alpha_offset_div2;
+        h.beta_offset_div2 = from->beta_offset_div2;
+    }
     uis_write_slice_header(&s->writer, &s->parameters, &h);
     const uis_slice_context context = {
         .type = UIS_SLICE_P, .num_ref = h.num_ref, .qp = s->parameters.pic_init_qp + h.qp_delta};
-    set_reference(&s->region, references == UIS_REFERENCES_BOTH ? 1 : 0);
     uis_mb_writer w;
     uis_mb_writer_begin(&w, &s->writer, &context, &s->placed);
     int rc = 0;
-    for (uint32_t y = 0; y < height && rc == 0; y++)
-        for (uint32_t x = 0; x < width && rc == 0; x++) {
-            if (x - where->x < where->w && y - where->y < where->h) {
-                rc = uis_mb_writer_put(&w, &s->region.mbs[(y - where->y) * where->w + x - where->x],
-                                       rbsp);
+    for (uint32_t y = 0, i = 0; y < p->height && rc == 0; y++)
+        for (uint32_t x = 0; x < p->width && rc == 0; x++, i++) {
+            const uis_part *part = p->parts[p->owner[i]];
+            if (part) {
+                const uis_macroblock *mb = uis_part_at(part, x, y);
+                rc = uis_mb_writer_put(&w, mb, uis_part_bits(part, mb));
             } else {
                 rc = uis_mb_writer_put_static(&w);
             }
@@ -217,20 +179,21 @@ int uis_splice_syntax(uis_splicer *s, const uis_mb_rect *where, uis_splice_refer
     *slices = 1;
     end_picture(s);
     if (rc != 0) {
-        snprintf(err, err_size, "a macroblock of encoder 2 does not fit the spliced slice");
+        snprintf(err, err_size, "a macroblock does not fit the spliced slice");
         return -1;
     }
     return out->failed ? out_of_memory(err, err_size) : 0;
 }
 
-int uis_splice_rows(uis_splicer *s, const uis_mb_rect *where, uis_buffer *out, uint32_t *slices,
+int uis_splice_rows(uis_splicer *s, const uis_part *region, uis_buffer *out, uint32_t *slices,
                     char *err, size_t err_size) {
     const uint32_t mb_width = s->parameters.mb_width;
+    const uis_mb_rect *where = &region->where;
     begin_picture(s, false);
     *slices = 0;
     uint32_t next = 0; /* first macroblock not yet written */
-    for (size_t i = 0; i < s->slices.count; i++) {
-        const uis_slice *from = &s->slices.slices[i];
+    for (size_t i = 0; i < region->slices.count; i++) {
+        const uis_slice *from = &region->slices.slices[i];
         uint32_t row = from->header.first_mb / where->w;
         if (from->header.disable_deblocking != 1 ||
             (from->header.first_mb % where->w != 0 && where->w != mb_width)) {
@@ -238,20 +201,20 @@ int uis_splice_rows(uis_splicer *s, const uis_mb_rect *where, uis_buffer *out, u
                      "encoder 2 must code one slice a macroblock row, without deblocking");
             return -1;
         }
-        uis_slice_header h = picture_header(s, LTR_SPLICED);
+        uis_slice_header h = picture_header(s, UIS_LTR_SPLICED);
         h.first_mb = (where->y + row) * mb_width + where->x + from->header.first_mb % where->w;
         h.type = from->header.type;
-        h.reference[0] = LTR_SPLICED;
+        h.reference[0] = UIS_LTR_SPLICED;
         h.qp_delta = from->header.qp_delta;
         if (h.first_mb > next) {
             write_skip_slice(s, next, h.first_mb - next, out);
             ++*slices;
         }
-        write_copied_slice(s, from, &h, out);
+        write_copied_slice(s, &region->slices, from, &h, out);
         ++*slices;
         /* A region as wide as the frame may come in taller slices. */
-        uint32_t end =
-            i + 1 < s->slices.count ? s->slices.slices[i + 1].header.first_mb : where->w * where->h;
+        uint32_t end = i + 1 < region->slices.count ? region->slices.slices[i + 1].header.first_mb
+                                                    : where->w * where->h;
         next = where->w == mb_width ? where->y * mb_width + end
                                     : (where->y + row) * mb_width + where->x + where->w;
     }

@@ -3,12 +3,10 @@
  * gives access units of one Constrained Baseline stream whose references are
  * LTR 0 (the last full picture) and LTR 1 (the last spliced picture).
  *
- * A spliced picture is made in one of two ways:
- *
- * Syntax: one slice. Encoder 2's macroblocks are read and written again among
- * P_Skip macroblocks, with everything that depends on neighbours recomputed. With
+ * Syntax: one slice. The parts' macroblocks are written again among P_Skip
+ * macroblocks, with everything that depends on neighbours recomputed. With
  * constrained intra prediction the inter macroblocks around stay unavailable to
- * intra prediction, as the region's edge was, so the modes' bits keep their meaning.
+ * intra prediction, as a part's edge was, so the modes' bits keep their meaning.
  *
  * Rows: encoder 2 codes one slice a macroblock row of the region; its slice data
  * is copied bit for bit behind a new header. What lies right of one region row
@@ -17,10 +15,14 @@
 #ifndef UIS_SPLICER_H
 #define UIS_SPLICER_H
 
-#include "macroblock.h"
-#include "mv_check.h"
-#include "slice_reader.h"
+#include "placement.h"
 #include "uisplice/recorder.h"
+
+/* The two long-term references of the stream. */
+enum {
+    UIS_LTR_FULL = 0,   /* the last picture that was encoder 1's alone */
+    UIS_LTR_SPLICED = 1 /* the last spliced or merged picture */
+};
 
 typedef struct uis_splicer {
     uis_stream_format format;
@@ -30,16 +32,10 @@ typedef struct uis_splicer {
     uint32_t idr_pic_id;
     uint32_t last_frame_num; /* of the picture written last */
     bool started;
-    uis_slices slices;
+    uis_slices slices; /* of encoder 1's picture, when it is copied */
     uis_bit_writer writer;
-    uis_mb_picture region; /* encoder 2's picture, as read */
     uis_mb_picture placed; /* the picture written, as far as written */
 } uis_splicer;
-
-/* In macroblocks. */
-typedef struct uis_mb_rect {
-    uint32_t x, y, w, h;
-} uis_mb_rect;
 
 /* `encoder` are encoder 1's parameters: QP, chroma offset and so on are its. */
 void uis_splicer_init(uis_splicer *s, const uis_stream_format *format,
@@ -56,26 +52,19 @@ int uis_splicer_compatible(const uis_splicer *s, const uis_parameters *other, ch
 int uis_splice_full(uis_splicer *s, const uis_encoded *picture, const uis_parameters *encoder,
                     uis_buffer *out, uint32_t *slices, char *err, size_t err_size);
 
-/* Reads encoder 2's picture down to its macroblocks and counts those with a
- * prediction that leaves the region at `where`. 0 or -1. To be called before one
- * of the functions below, with the same picture. */
-int uis_splice_read_region(uis_splicer *s, const uis_encoded *picture,
-                           const uis_parameters *encoder, const uis_mb_rect *where, uint32_t *leaks,
-                           char *err, size_t err_size);
+/* How a picture of parts is written. */
+typedef struct uis_picture_form {
+    uint32_t num_ref;
+    uint32_t reference[2];    /* LongTermPicNum of each list entry */
+    uint32_t long_term_index; /* what the picture becomes */
+    uint8_t region_reference; /* list entry of the regions; encoder 1's are in its part */
+} uis_picture_form;
 
-/* What the spliced picture's surroundings and region predict from. */
-typedef enum uis_splice_references {
-    UIS_REFERENCES_INTRA, /* the region is intra: only LTR 0 is needed */
-    UIS_REFERENCES_SAME,  /* the last picture was spliced at the same place: LTR 1 has it all */
-    UIS_REFERENCES_BOTH,  /* surroundings from LTR 0, region from LTR 1 */
-} uis_splice_references;
+/* Appends a picture in one slice, of parts that uis_place has placed. 0 or -1. */
+int uis_splice_parts(uis_splicer *s, const uis_placement *placement, const uis_picture_form *form,
+                     uis_buffer *out, uint32_t *slices, char *err, size_t err_size);
 
-/* Appends a spliced picture in one slice: the region read last at `where`,
- * P_Skip elsewhere. 0 or -1. */
-int uis_splice_syntax(uis_splicer *s, const uis_mb_rect *where, uis_splice_references references,
-                      uis_buffer *out, uint32_t *slices, char *err, size_t err_size);
-
-/* The same in row slices. */
-int uis_splice_rows(uis_splicer *s, const uis_mb_rect *where, uis_buffer *out, uint32_t *slices,
+/* One region in row slices: P_Skip points at LTR 0, the region at LTR 1. 0 or -1. */
+int uis_splice_rows(uis_splicer *s, const uis_part *region, uis_buffer *out, uint32_t *slices,
                     char *err, size_t err_size);
 #endif

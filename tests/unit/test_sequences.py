@@ -69,7 +69,7 @@ def sessions(draw) -> Drawn:
         height=height,
         qp=draw(st.integers(10, 45)),
         preset=draw(st.sampled_from(["ultrafast", "superfast", "veryfast", "medium", "slower"])),
-        splice=draw(st.sampled_from(["syntax", "syntax", "rows"])),
+        splice=draw(st.sampled_from(["syntax", "syntax", "syntax", "separate", "rows"])),
         guard=draw(st.sampled_from([3, 3, 3, 0, 1, 5])),
         seed=draw(st.integers(0, 1000)),
         videos=videos,
@@ -144,5 +144,5 @@ def test_every_sequence_is_exact(drawn: Drawn):
         for result in check_recording(recording):
             assert result.passed, f"{result.name}: {result.summary}"
         for tick in recording.ticks:
-            if tick.picture is Picture.SPLICED and drawn.splice == "syntax":
+            if tick.picture in (Picture.SPLICED, Picture.MERGED) and drawn.splice != "rows":
                 assert tick.slices == 1

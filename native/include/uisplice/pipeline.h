@@ -19,13 +19,18 @@ int uis_pipeline_open(const uis_recorder_config *config, uis_pipeline **out, cha
                       size_t err_size);
 
 /* Classifies `now` against `before` (NULL: the first frame) inside `damage`, and
- * codes it if it changed. Fills the tick's class, picture and measures; tick->au
+ * codes it if it changed, or if a picture is due anyway (a keyframe; the single
+ * encoder of every tick). `now` NULL: nothing was presented; the first tick must
+ * bring a frame. tick->index must be set. Fills the tick's class, picture and measures; tick->au
  * and tick->digests stay valid until the next call. Both frames must have the
  * view's size, and are not used after the call. 0 or -1. */
 int uis_pipeline_tick(uis_pipeline *pipeline, const uis_bgra *now, const uis_bgra *before,
                       const uis_rect *damage, const uis_video_region *regions,
                       uint32_t region_count, uint64_t present_ns, uis_tick *tick, char *err,
                       size_t err_size);
+
+/* The next tick's picture shall be a keyframe, whether anything changed or not. */
+void uis_pipeline_request_keyframe(uis_pipeline *pipeline);
 
 /* Macroblocks of a picture. */
 uint32_t uis_pipeline_mbs(const uis_pipeline *pipeline);

@@ -23,12 +23,25 @@ extern "C" {
 /* What was written for it. Apart from the class: a VIDEO_ONLY tick is coded as
  * a full picture when what surrounds the region is not in LTR 0. */
 #define UIS_PICTURE_NONE 0
-#define UIS_PICTURE_FULL 1
-#define UIS_PICTURE_SPLICED 2
+#define UIS_PICTURE_FULL 1    /* encoder 1's alone */
+#define UIS_PICTURE_SPLICED 2 /* regions' macroblocks among P_Skip */
+#define UIS_PICTURE_MERGED 3  /* encoder 1's macroblocks and regions' */
 
-/* How a region is put into the picture: one slice, or row slices. */
+/* How regions are put into the picture.
+ * SYNTAX: one slice a picture; while a region lives, encoder 1 codes what is
+ * outside only, so the video is never coded twice (merged pictures).
+ * ROWS: row slices with copied bits; CHANGED pictures are encoder 1's alone.
+ * SEPARATE: one slice a picture, CHANGED pictures encoder 1's alone.
+ * The last two are kept for comparison, and hold one region (a bounding box). */
 #define UIS_SPLICE_SYNTAX 0
 #define UIS_SPLICE_ROWS 1
+#define UIS_SPLICE_SEPARATE 2
+
+/* What codes the frames: two encoders and the splicer, or for comparison one
+ * plain encoder, for every tick or for those on which something changed. */
+#define UIS_MODE_SPLICED 0
+#define UIS_MODE_SINGLE 1
+#define UIS_MODE_SINGLE_VFR 2
 
 /* Faults for tests: break one thing on purpose and see the check fail. */
 #define UIS_FAULT_NO_GUARD 1   /* region without guard, mvrange and check */
@@ -44,6 +57,12 @@ typedef struct uis_recorder_config {
     uint32_t threads;   /* of encoder 1; encoder 2 codes on the recorder's thread */
     uint32_t faults;    /* UIS_FAULT_* */
     uint32_t splice;    /* UIS_SPLICE_* */
+    uint32_t mode;      /* UIS_MODE_* */
+    uint32_t mb_info;   /* 1: tell the encoders which macroblocks did not change */
+    uint32_t deblock;   /* 1: deblocking where it is provably exact; 0: in full pictures only */
+    uint32_t region_limit; /* percent of the view: larger regions are encoder 1's to code */
+    uint32_t keyframe_interval; /* ticks between keyframes; 0: only the first */
+    uint32_t measure;   /* 1: SSIM too (slow) */
     char preset[16];    /* libx264's preset names */
 } uis_recorder_config;
 
@@ -59,19 +78,28 @@ typedef struct uis_tick {
     uint32_t identical;    /* 1: the newest one had no changed pixel */
     uint32_t dropped;      /* presents lost before this tick, from gaps in sequence */
     uint32_t keyframe;     /* 1: IDR picture */
-    uint32_t region_idr;   /* 1: the region was coded as I slices */
-    uint32_t region_leaks; /* macroblocks whose prediction left the region, so that it was coded
+    uint32_t region_idr;   /* 1: a region was coded as I slices */
+    uint32_t region_leaks; /* macroblocks whose prediction left their region, so that it was coded
                               again as I slices */
+    uint32_t patched_mbs;  /* macroblocks that could not be expressed and went out as I_PCM */
+    uint32_t fallback;     /* 1: the parts did not fit together: a keyframe instead */
+    uint32_t deblocked;    /* 1: the picture uses the deblocking filter */
     uint32_t dirty_mbs;
     uint32_t dirty_outside_mbs; /* dirty macroblocks with a changed pixel outside all regions */
     uis_rect dirty;             /* bounding box of the dirty macroblocks, pixels */
-    uis_rect region;            /* transplanted rectangle, guard included, pixels; empty if none */
+    uis_rect region;            /* bounding box of the regions transplanted, guard included, pixels;
+                                   empty if none */
+    uint32_t regions;           /* how many */
     uint32_t region_count;      /* playing regions known at this tick */
     uint32_t slices;
     uint32_t frame_num;
     uint32_t mbs; /* macroblocks of a picture = entries of digests */
     double sse_y; /* luma squared error against the captured frame, whole view */
+    double sse_video;    /* of that, in macroblocks that the playing videos cover */
+    uint32_t video_mbs;  /* how many those are */
+    double ssim;         /* of the view, if measured */
     uint64_t diff_ns, convert_ns, encode_ns, check_ns, splice_ns, digest_ns;
+    uint64_t cpu_ns;     /* processor time of encoders and splicer */
     uint64_t latency_ns; /* from present to access unit; 0 if none */
     const uint8_t *au;   /* Annex B access unit, NULL if none; valid until the next call */
     uint64_t au_size;

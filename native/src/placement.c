@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "placement.h"
+
+#include <string.h>
+
+static uis_macroblock *at(const uis_placement *p, uint32_t x, uint32_t y) {
+    uis_part *part = p->parts[p->owner[y * p->width + x]];
+    return part ? uis_part_at(part, x, y) : NULL;
+}
+
+static bool intra_at(const uis_placement *p, uint32_t x, uint32_t y) {
+    const uis_macroblock *mb = at(p, x, y);
+    return mb && uis_mb_is_intra(mb);
+}
+
+/* Patches (x, y) and what that takes along: an intra macroblock that has it as a
+ * neighbour would now see other samples or another prediction mode there. */
+static int patch(uis_placement *p, uint32_t x, uint32_t y) {
+    uis_macroblock *mb = at(p, x, y);
+    if (mb->kind == UIS_MB_PCM)
+        return 0;
+    if (p->deblock || p->patched >= p->patch_limit)
+        return 1;
+    if (uis_part_patch(p->parts[p->owner[y * p->width + x]], x, y) != 0)
+        return -1;
+    p->patched++;
+    static const int8_t users[4][2] = {{1, 0}, {-1, 1}, {0, 1}, {1, 1}};
+    for (int i = 0; i < 4; i++) {
+        uint32_t ux = x + (uint32_t)users[i][0], uy = y + (uint32_t)users[i][1];
+        if (ux >= p->width || uy >= p->height || !intra_at(p, ux, uy))
+            continue;
+        int rc = patch(p, ux, uy);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* What a partition of encoder 1 predicts from. */
+typedef enum source {
+    FROM_LAST, /* the picture before */
+    FROM_LTR0,
+    FROM_NEITHER
+} source;
+
+static source source_of(const uis_placement *p, const uis_mb_rect *reads) {
+    bool foreign = false;
+    for (uint32_t i = 0; i < p->foreign_count && !foreign; i++)
+        foreign = uis_mb_rect_meet(reads, &p->foreign[i]);
+    if (!foreign)
+        return FROM_LAST;
+    for (uint32_t y = reads->y; y < reads->y + reads->h; y++)
+        for (uint32_t x = reads->x; x < reads->x + reads->w; x++)
+            if (!p->in_ltr0[y * p->width + x])
+                return FROM_NEITHER;
+    return FROM_LTR0;
+}
+
+/* Chooses the references of one macroblock of encoder 1. False: it has none. */
+static bool choose_references(uis_placement *p, uis_macroblock *mb, uint32_t address) {
+    uis_partition_rect partitions[16];
+    uint32_t count = uis_mb_partitions(mb, partitions);
+    for (uint32_t i = 0; i < count; i++) {
+        const uis_partition_rect *q = &partitions[i];
+        uis_mb_rect reads = uis_predicted_from(mb, address, q, p->width, p->height);
+        source from = source_of(p, &reads);
+        if (from == FROM_NEITHER)
+            return false;
+        if (from == FROM_LAST)
+            continue;
+        /* Sub-partitions share their 8x8's reference. */
+        for (uint32_t y = q->y & 2; y < q->y + q->h; y += 2)
+            for (uint32_t x = q->x & 2; x < q->x + q->w; x += 2)
+                mb->ref[y + x / 2] = 1;
+        p->uses_ltr0 = true;
+    }
+    if (mb->kind < UIS_MB_P8X8)
+        return true;
+    /* One 8x8's sub-partitions may have wanted different ones. */
+    for (uint32_t i = 0; i < count; i++) {
+        const uis_partition_rect *q = &partitions[i];
+        if (mb->ref[(q->y & 2) + q->x / 2] == 0)
+            continue;
+        uis_mb_rect reads = uis_predicted_from(mb, address, q, p->width, p->height);
+        for (uint32_t y = reads.y; y < reads.y + reads.h; y++)
+            for (uint32_t x = reads.x; x < reads.x + reads.w; x++)
+                if (!p->in_ltr0[y * p->width + x])
+                    return false;
+    }
+    return true;
+}
+
+bool uis_mb_is_static(const uis_macroblock *mb) {
+    return (mb->kind == UIS_MB_SKIP || mb->kind == UIS_MB_P16X16) && mb->cbp == 0 &&
+           mb->ref[0] == 0 && mb->mv[0].x == 0 && mb->mv[0].y == 0;
+}
+
+static bool is_static(const uis_macroblock *mb) {
+    return !mb || uis_mb_is_static(mb);
+}
+
+static bool borders_are_static(const uis_placement *p) {
+    for (uint32_t y = 0; y < p->height; y++)
+        for (uint32_t x = 0; x < p->width; x++) {
+            const uint8_t *o = &p->owner[y * p->width + x];
+            if (x + 1 < p->width && o[0] != o[1] &&
+                !(is_static(at(p, x, y)) && is_static(at(p, x + 1, y))))
+                return false;
+            if (y + 1 < p->height && o[0] != o[p->width] &&
+                !(is_static(at(p, x, y)) && is_static(at(p, x, y + 1))))
+                return false;
+        }
+    return true;
+}
+
+int uis_place(uis_placement *p) {
+    p->uses_ltr0 = false;
+    p->patched = 0;
+    for (uint32_t y = 0, i = 0; p->parts[0] && p->foreign_count && y < p->height; y++)
+        for (uint32_t x = 0; x < p->width; x++, i++) {
+            uis_macroblock *mb = &p->parts[0]->mbs.mbs[i];
+            if (p->owner[i] != 0 || uis_mb_is_intra(mb) || choose_references(p, mb, i))
+                continue;
+            int rc = patch(p, x, y);
+            if (rc != 0)
+                return rc;
+        }
+    for (uint32_t k = 1; k < p->count; k++) {
+        if (!p->parts[k] || !p->leaks[k])
+            continue;
+        const uis_mb_rect *r = &p->parts[k]->where;
+        for (uint32_t i = 0; i < r->w * r->h; i++) {
+            if (!uis_leaks(&p->parts[k]->mbs, i, p->open[k]))
+                continue;
+            int rc = patch(p, r->x + i % r->w, r->y + i / r->w);
+            if (rc != 0)
+                return rc;
+        }
+    }
+    /* Intra neighbours of another part: both see each other. */
+    static const int8_t neighbours[4][2] = {{-1, 0}, {-1, -1}, {0, -1}, {1, -1}};
+    for (uint32_t y = 0, i = 0; p->count > 1 && y < p->height; y++)
+        for (uint32_t x = 0; x < p->width; x++, i++)
+            for (int k = 0; k < 4; k++) {
+                uint32_t nx = x + (uint32_t)neighbours[k][0], ny = y + (uint32_t)neighbours[k][1];
+                if (nx >= p->width || ny >= p->height ||
+                    p->owner[ny * p->width + nx] == p->owner[i] || !intra_at(p, nx, ny) ||
+                    !intra_at(p, x, y))
+                    continue;
+                int rc = patch(p, x, y);
+                if (rc != 0)
+                    return rc;
+            }
+    if (p->deblock && (p->uses_ltr0 || (p->count > 1 && !borders_are_static(p))))
+        return 1;
+    return 0;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "regions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int uis_regions_init(uis_regions *r, uint32_t mb_width, uint32_t mb_height) {
+    r->width = mb_width;
+    r->height = mb_height;
+    r->owner = calloc((size_t)mb_width * mb_height, 1);
+    return r->owner ? 0 : -1;
+}
+
+void uis_regions_free(uis_regions *r) {
+    for (uint32_t i = 0; i < r->count; i++)
+        uis_region_close(&r->items[i]);
+    free(r->owner);
+    *r = (uis_regions){0};
+}
+
+static void fill_owner(uis_regions *r, const uis_mb_rect *at, uint8_t value) {
+    for (uint32_t y = at->y; y < at->y + at->h; y++)
+        memset(r->owner + (size_t)y * r->width + at->x, value, at->w);
+}
+
+static void own_all(uis_regions *r) {
+    memset(r->owner, 0, (size_t)r->width * r->height);
+    for (uint32_t i = 0; i < r->count; i++)
+        fill_owner(r, &r->items[i].at, (uint8_t)(i + 1));
+}
+
+void uis_regions_own(uis_regions *r, bool first) {
+    memset(r->owner, 0, (size_t)r->width * r->height);
+    if (first)
+        fill_owner(r, &r->items[0].at, 1);
+}
+
+int uis_regions_add(uis_regions *r, const uis_encoder_backend *backend,
+                    const uis_encoder_config *config, const uis_wanted_region *wanted, char *err,
+                    size_t err_size) {
+    if (uis_region_open(&r->items[r->count], backend, config, &wanted->at, &wanted->core, r->width,
+                        r->height, err, err_size) != 0)
+        return -1;
+    r->count++;
+    own_all(r);
+    return 0;
+}
+
+void uis_regions_release(uis_regions *r, uint32_t index) {
+    uis_region_close(&r->items[index]);
+    r->count--;
+    memmove(&r->items[index], &r->items[index + 1], (r->count - index) * sizeof r->items[0]);
+    r->items[r->count] = (uis_region){0};
+    own_all(r);
+}
+
+void uis_regions_release_all(uis_regions *r) {
+    while (r->count)
+        uis_regions_release(r, r->count - 1);
+}
+
+const uis_region *uis_regions_find(const uis_regions *r, const uis_mb_rect *at) {
+    for (uint32_t i = 0; i < r->count; i++)
+        if (uis_mb_rect_same(&r->items[i].at, at))
+            return &r->items[i];
+    return NULL;
+}
+
+bool uis_regions_is_wanted(uis_region *region, const uis_wanted_region *wanted, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        if (uis_mb_rect_same(&region->at, &wanted[i].at)) {
+            region->core = wanted[i].core;
+            return true;
+        }
+    return false;
+}
+
+static uis_mb_rect united(const uis_mb_rect *a, const uis_mb_rect *b) {
+    const uint32_t x0 = a->x < b->x ? a->x : b->x, y0 = a->y < b->y ? a->y : b->y;
+    const uint32_t x1 = a->x + a->w > b->x + b->w ? a->x + a->w : b->x + b->w;
+    const uint32_t y1 = a->y + a->h > b->y + b->h ? a->y + a->h : b->y + b->h;
+    return (uis_mb_rect){x0, y0, x1 - x0, y1 - y0};
+}
+
+static bool contains(const uis_mb_rect *a, const uis_mb_rect *b) {
+    return b->x >= a->x && b->y >= a->y && b->x + b->w <= a->x + a->w && b->y + b->h <= a->y + a->h;
+}
+
+static uis_wanted_region around(const uis_regions *r, const uis_rect *video, uint32_t guard,
+                                bool plays) {
+    return (uis_wanted_region){.at = uis_mb_cover(video, guard, r->width, r->height),
+                               .core = uis_mb_cover(video, 0, r->width, r->height),
+                               .adopt = plays};
+}
+
+/* Two that overlap become one, until none do. */
+static uint32_t unite_overlapping(uis_wanted_region *list, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = i + 1; k < count; k++)
+            if (uis_mb_rect_meet(&list[i].at, &list[k].at)) {
+                list[i].at = united(&list[i].at, &list[k].at);
+                list[i].core = united(&list[i].core, &list[k].core);
+                list[i].adopt |= list[k].adopt;
+                list[k] = list[--count];
+                i = UINT32_MAX; /* the larger one may meet others: begin again */
+                break;
+            }
+    return count;
+}
+
+uint32_t uis_regions_want(uis_regions *r, const uis_classification *c, uint32_t guard,
+                          uint32_t limit, uis_wanted_region out[UIS_RING_MAX_REGIONS]) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < c->video_count; i++)
+        out[count++] = around(r, &c->videos[i], guard, true);
+    for (uint32_t i = 0; i < c->paused_count && count < UIS_RING_MAX_REGIONS; i++) {
+        const uis_wanted_region w = around(r, &c->paused[i], guard, false);
+        for (uint32_t k = 0; k < r->count; k++)
+            if (contains(&r->items[k].at, &w.at)) {
+                out[count++] = w;
+                break;
+            }
+    }
+    count = unite_overlapping(out, count);
+    for (uint32_t i = 0; i < count;) {
+        if ((uint64_t)out[i].at.w * out[i].at.h * 100 > (uint64_t)limit * r->width * r->height)
+            out[i] = out[--count];
+        else
+            i++;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        bool stood = false;
+        for (uint32_t k = 0; k < r->stood_count; k++)
+            stood |= uis_mb_rect_same(&r->stood[k], &out[i].at);
+        out[i].adopt &= stood;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        r->stood[i] = out[i].at;
+    r->stood_count = count;
+    return count;
+}
+
+uis_wanted_region uis_regions_bounding_box(const uis_regions *r, const uis_classification *c,
+                                           uint32_t guard) {
+    uis_rect box = {0, 0, 0, 0};
+    for (uint32_t i = 0; i < c->video_count; i++)
+        box = uis_rect_union(box, c->videos[i]);
+    return around(r, &box, guard, true);
+}
+
+bool uis_regions_outside_changed(const uis_regions *r, const uint64_t *changed, uint64_t since) {
+    for (uint32_t i = 0; i < r->width * r->height; i++)
+        if (r->owner[i] == 0 && changed[i] > since)
+            return true;
+    return false;
+}
+
+bool uis_region_changed(const uis_regions *r, const uis_region *region, const uint64_t *changed) {
+    const uis_mb_rect *at = &region->at;
+    for (uint32_t y = at->y; y < at->y + at->h; y++)
+        for (uint32_t x = at->x; x < at->x + at->w; x++)
+            if (changed[y * r->width + x] > region->coded[0])
+                return true;
+    return false;
+}
+
+bool uis_changed_outside(const uis_mb_rect *at, const uint64_t *changed, uint64_t since,
+                         uint32_t mb_width, uint32_t mb_height) {
+    for (uint32_t y = 0; y < mb_height; y++)
+        for (uint32_t x = 0; x < mb_width; x++)
+            if (changed[y * mb_width + x] > since && !uis_mb_inside(at, x, y))
+                return true;
+    return false;
+}
+
+bool uis_regions_ring_changed(const uis_regions *r, const uis_mb_rect *at, const uint64_t *changed,
+                              uint64_t since) {
+    const uis_mb_rect ring = uis_mb_rect_grown(at, 1, r->width, r->height);
+    for (uint32_t y = ring.y; y < ring.y + ring.h; y++)
+        for (uint32_t x = ring.x; x < ring.x + ring.w; x++)
+            if (!uis_mb_inside(at, x, y) && changed[y * r->width + x] > since)
+                return true;
+    return false;
+}
+
+void uis_regions_copy_outside(const uis_regions *r, const uis_i420 *from, const uint64_t *changed,
+                              uint64_t since, uis_i420 *to) {
+    for (uint32_t y = 0; y < r->height; y++)
+        for (uint32_t x = 0; x < r->width;) {
+            const uint32_t begin = x, at = y * r->width;
+            while (x < r->width && r->owner[at + x] == 0 && changed[at + x] > since)
+                x++;
+            if (x == begin) {
+                x++;
+                continue;
+            }
+            const uis_i420 a = uis_i420_crop(from, begin * 16, y * 16, (x - begin) * 16, 16);
+            uis_i420 b = uis_i420_crop(to, begin * 16, y * 16, (x - begin) * 16, 16);
+            uis_i420_copy(&a, &b);
+        }
+}
+
+uis_mb_rect uis_mb_rect_grown(const uis_mb_rect *at, uint32_t by, uint32_t mb_width,
+                              uint32_t mb_height) {
+    const uint32_t x0 = at->x > by ? at->x - by : 0, y0 = at->y > by ? at->y - by : 0;
+    const uint32_t x1 = at->x + at->w + by < mb_width ? at->x + at->w + by : mb_width;
+    const uint32_t y1 = at->y + at->h + by < mb_height ? at->y + at->h + by : mb_height;
+    return (uis_mb_rect){x0, y0, x1 - x0, y1 - y0};
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Which encoder owns which macroblock: the regions that live, and those that the
+ * videos on the page ask for. */
+#ifndef UIS_REGIONS_H
+#define UIS_REGIONS_H
+
+#include "classifier.h"
+#include "region.h"
+
+typedef struct uis_wanted_region {
+    uis_mb_rect at, core;
+    bool adopt; /* it plays, and stood there at the last picture already */
+} uis_wanted_region;
+
+typedef struct uis_regions {
+    uint32_t width, height; /* of the frame, macroblocks */
+    uis_region items[UIS_RING_MAX_REGIONS];
+    uint32_t count;
+    uint8_t *owner;                          /* by macroblock: 0 encoder 1, k + 1 items[k] */
+    uis_mb_rect stood[UIS_RING_MAX_REGIONS]; /* asked for at the last picture */
+    uint32_t stood_count;
+} uis_regions;
+
+int uis_regions_init(uis_regions *regions, uint32_t mb_width, uint32_t mb_height); /* 0 or -1 */
+void uis_regions_free(uis_regions *regions); /* a zeroed one is fine */
+
+/* What the videos ask for: each with `guard` macroblocks around it, those that would
+ * overlap in one. A paused video keeps a region that it has, and gets no new one. What
+ * is larger than `limit` percent of the frame is left to encoder 1: a second encoder
+ * would save nothing. Returns how many. Call it once a picture. */
+uint32_t uis_regions_want(uis_regions *regions, const uis_classification *c, uint32_t guard,
+                          uint32_t limit, uis_wanted_region out[UIS_RING_MAX_REGIONS]);
+
+/* One region around all videos that play. */
+uis_wanted_region uis_regions_bounding_box(const uis_regions *regions, const uis_classification *c,
+                                           uint32_t guard);
+
+/* True if the region is among those wanted; takes over its new core. */
+bool uis_regions_is_wanted(uis_region *region, const uis_wanted_region *wanted, uint32_t count);
+const uis_region *uis_regions_find(const uis_regions *regions, const uis_mb_rect *at);
+
+int uis_regions_add(uis_regions *regions, const uis_encoder_backend *backend,
+                    const uis_encoder_config *config, const uis_wanted_region *wanted, char *err,
+                    size_t err_size); /* 0 or -1 */
+void uis_regions_release(uis_regions *regions, uint32_t index);
+void uis_regions_release_all(uis_regions *regions);
+/* Gives the first region its macroblocks, or takes all back without ending it. */
+void uis_regions_own(uis_regions *regions, bool first);
+
+/* `changed`: a clock by macroblock. True if a macroblock changed after `since`: */
+bool uis_regions_outside_changed(const uis_regions *regions, const uint64_t *changed,
+                                 uint64_t since); /* of encoder 1 */
+bool uis_region_changed(const uis_regions *regions, const uis_region *region,
+                        const uint64_t *changed); /* of a region, since its last picture */
+bool uis_regions_ring_changed(const uis_regions *regions, const uis_mb_rect *at,
+                              const uint64_t *changed, uint64_t since); /* just around `at` */
+bool uis_changed_outside(const uis_mb_rect *at, const uint64_t *changed, uint64_t since,
+                         uint32_t mb_width, uint32_t mb_height); /* anywhere but in `at` */
+
+/* Copies encoder 1's macroblocks that changed after `since`. */
+void uis_regions_copy_outside(const uis_regions *regions, const uis_i420 *from,
+                              const uint64_t *changed, uint64_t since, uis_i420 *to);
+
+/* `at` with `by` macroblocks more on each side, cut at the frame. */
+uis_mb_rect uis_mb_rect_grown(const uis_mb_rect *at, uint32_t by, uint32_t mb_width,
+                              uint32_t mb_height);
+#endif
