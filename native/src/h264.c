@@ -145,7 +145,7 @@ int uis_parse_slice_header(uis_bit_reader *r, uint8_t nal_header, const uis_para
 void uis_write_slice_header(uis_bit_writer *w, const uis_parameters *p, const uis_slice_header *h) {
     uis_write_ue(w, h->first_mb);
     uis_write_ue(w, h->type);
-    uis_write_ue(w, 0); /* pic_parameter_set_id */
+    uis_write_ue(w, h->pps_id);
     uis_write_bits(w, h->frame_num, p->log2_max_frame_num);
     if (h->idr)
         uis_write_ue(w, h->idr_pic_id);
@@ -263,21 +263,23 @@ void uis_append_parameter_sets(uis_buffer *out, const uis_stream_format *format,
     uis_write_ue(&w, 2); /* max_dec_frame_buffering */
     append_rbsp(out, 0x67, &w);
 
-    uis_write_ue(&w, 0);
-    uis_write_ue(&w, 0);
-    uis_write_bits(&w, 0, 1); /* CAVLC */
-    uis_write_bits(&w, 0, 1);
-    uis_write_ue(&w, 0); /* one slice group */
-    uis_write_ue(&w, 0); /* one reference active by default */
-    uis_write_ue(&w, 0);
-    uis_write_bits(&w, 0, 3); /* no weighted prediction */
-    uis_write_se(&w, p->pic_init_qp - 26);
-    uis_write_se(&w, 0);
-    uis_write_se(&w, p->chroma_qp_index_offset);
-    uis_write_bits(&w, p->deblocking_control, 1);
-    uis_write_bits(&w, p->constrained_intra_pred, 1);
-    uis_write_bits(&w, 0, 1);
-    append_rbsp(out, 0x68, &w);
+    for (uint32_t id = UIS_PPS_PLAIN; id <= UIS_PPS_CONSTRAINED; id++) {
+        uis_write_ue(&w, id);
+        uis_write_ue(&w, 0);
+        uis_write_bits(&w, 0, 1); /* CAVLC */
+        uis_write_bits(&w, 0, 1);
+        uis_write_ue(&w, 0); /* one slice group */
+        uis_write_ue(&w, 0); /* one reference active by default */
+        uis_write_ue(&w, 0);
+        uis_write_bits(&w, 0, 3); /* no weighted prediction */
+        uis_write_se(&w, p->pic_init_qp - 26);
+        uis_write_se(&w, 0);
+        uis_write_se(&w, p->chroma_qp_index_offset);
+        uis_write_bits(&w, p->deblocking_control, 1);
+        uis_write_bits(&w, id == UIS_PPS_CONSTRAINED, 1);
+        uis_write_bits(&w, 0, 1);
+        append_rbsp(out, 0x68, &w);
+    }
     uis_bit_writer_free(&w);
 }
 

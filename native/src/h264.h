@@ -36,6 +36,11 @@ typedef struct uis_parameters {
 int uis_parse_sps(const uint8_t *rbsp, size_t size, uis_parameters *p);
 int uis_parse_pps(const uint8_t *rbsp, size_t size, uis_parameters *p);
 
+/* The written stream's two PPS; all slices of a picture use the same one. They differ in
+ * constrained_intra_pred_flag alone: set where a region's first picture, all intra, lies
+ * among inter macroblocks that its encoder did not have. */
+enum { UIS_PPS_PLAIN = 0, UIS_PPS_CONSTRAINED = 1 };
+
 typedef struct uis_slice_header {
     uint32_t first_mb;
     uint32_t type; /* UIS_SLICE_P or UIS_SLICE_I */
@@ -48,6 +53,7 @@ typedef struct uis_slice_header {
     bool adaptive_marking; /* MMCOs are there */
     uint32_t frame_num;
     /* Written streams only. */
+    uint32_t pps_id; /* UIS_PPS_* */
     uint32_t idr_pic_id;
     uint32_t reference[2];    /* P: LongTermPicNum of each list entry */
     uint32_t long_term_index; /* LongTermFrameIdx this picture becomes */
@@ -68,7 +74,7 @@ typedef struct uis_stream_format {
     uint32_t fps_num, fps_den;
 } uis_stream_format;
 
-/* Appends SPS and PPS NAL units of the spliced stream: Constrained Baseline,
+/* Appends SPS and both PPS NAL units of the spliced stream: Constrained Baseline,
  * two reference frames, POC type 2, BT.601 matrix with sRGB primaries. */
 void uis_append_parameter_sets(uis_buffer *out, const uis_stream_format *format,
                                const uis_parameters *p);

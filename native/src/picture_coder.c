@@ -107,9 +107,7 @@ static uis_encoder_config base_config(const uis_picture_coder *c) {
     uis_encoder_config e = {.fps_num = c->config.fps_num,
                             .fps_den = c->config.fps_den,
                             .qp = c->config.qp,
-                            .threads = 1,
-                            /* One PPS serves both encoders, so both or none. */
-                            .constrained_intra = spliced(c) && c->config.splice != UIS_SPLICE_ROWS};
+                            .threads = 1};
     snprintf(e.preset, sizeof e.preset, "%.15s", c->config.preset);
     return e;
 }
@@ -492,6 +490,7 @@ static int code_parts(uis_picture_coder *c, bool outside, const uis_mb_rect *rel
             c->in_ltr0[i] = c->touched[i] <= c->ltr0_coded;
     }
     p.deblock = deblock;
+    p.constrained = tick->region_idr;
     int rc = uis_place(&p);
     tick->check_ns += uis_now_ns() - encoded;
     if (rc < 0) {
@@ -533,7 +532,7 @@ static uint32_t guard(const uis_picture_coder *c) {
 
 static uis_encoder_config region_config(const uis_picture_coder *c) {
     uis_encoder_config e = base_config(c);
-    e.mv_range = c->config.faults & UIS_FAULT_NO_GUARD ? 0 : REGION_MV_RANGE;
+    e.mv_range = c->config.faults & UIS_FAULT_NO_GUARD ? 0 : getenv("MVR") ? (uint32_t)atoi(getenv("MVR")) : REGION_MV_RANGE;
     return e;
 }
 
@@ -635,6 +634,15 @@ static int code_apart(uis_picture_coder *c, const uis_classification *k, uis_tic
         return -1;
     uint64_t encoded = uis_now_ns();
     tick->encode_ns = encoded - begin;
+    if (c->config.splice != UIS_SPLICE_ROWS) {
+        p.constrained = tick->region_idr;
+        p.patch_limit = c->mbs;
+        if (uis_place(&p) != 0) {
+            snprintf(err, err_size, "out of memory while placing macroblocks");
+            return -1;
+        }
+        tick->patched_mbs = p.patched;
+    }
     const bool intra = r->part.picture.idr, same = c->last_index == UIS_LTR_SPLICED;
     const uis_picture_form form = {
         .num_ref = intra || same ? 1 : 2,

@@ -13,23 +13,37 @@ static bool intra_at(const uis_placement *p, uint32_t x, uint32_t y) {
     return mb && uis_mb_is_intra(mb);
 }
 
-/* Patches (x, y) and what that takes along: an intra macroblock that has it as a
- * neighbour would now see other samples or another prediction mode there. */
+/* True if patching `mb` changes what an intra macroblock `user` takes from it. Its
+ * samples stay; but a neighbour's Intra 4x4 modes predict its own (8.3.1.1), and with
+ * constrained intra prediction an inter macroblock was not there at all. */
+static bool notices(const uis_placement *p, const uis_macroblock *mb, const uis_macroblock *user,
+                    bool beside) {
+    if (!user || user->kind < UIS_MB_I4X4 || user->kind == UIS_MB_PCM)
+        return false;
+    return (p->constrained && !uis_mb_is_intra(mb)) ||
+           (beside && mb->kind == UIS_MB_I4X4 && user->kind == UIS_MB_I4X4);
+}
+
+/* Patches (x, y) and what that takes along. */
 static int patch(uis_placement *p, uint32_t x, uint32_t y) {
     uis_macroblock *mb = at(p, x, y);
     if (mb->kind == UIS_MB_PCM)
         return 0;
     if (p->deblock || p->patched >= p->patch_limit)
         return 1;
+    static const int8_t users[4][2] = {{1, 0}, {0, 1}, {-1, 1}, {1, 1}};
+    bool along[4];
+    for (int i = 0; i < 4; i++) {
+        uint32_t ux = x + (uint32_t)users[i][0], uy = y + (uint32_t)users[i][1];
+        along[i] = ux < p->width && uy < p->height && notices(p, mb, at(p, ux, uy), i < 2);
+    }
     if (uis_part_patch(p->parts[p->owner[y * p->width + x]], x, y) != 0)
         return -1;
     p->patched++;
-    static const int8_t users[4][2] = {{1, 0}, {-1, 1}, {0, 1}, {1, 1}};
     for (int i = 0; i < 4; i++) {
-        uint32_t ux = x + (uint32_t)users[i][0], uy = y + (uint32_t)users[i][1];
-        if (ux >= p->width || uy >= p->height || !intra_at(p, ux, uy))
+        if (!along[i])
             continue;
-        int rc = patch(p, ux, uy);
+        int rc = patch(p, x + (uint32_t)users[i][0], y + (uint32_t)users[i][1]);
         if (rc != 0)
             return rc;
     }
@@ -113,6 +127,28 @@ static bool borders_are_static(const uis_placement *p) {
     return true;
 }
 
+/* True if the intra macroblock at (x, y) has a neighbour that its encoder had
+ * otherwise: available or not, or with other samples. */
+static bool sees_others(const uis_placement *p, uint32_t x, uint32_t y) {
+    static const int8_t neighbours[4][2] = {{-1, 0}, {-1, -1}, {0, -1}, {1, -1}};
+    const uis_macroblock *mb = at(p, x, y);
+    if (!mb || mb->kind < UIS_MB_I4X4 || mb->kind == UIS_MB_PCM)
+        return false;
+    const uint8_t owner = p->owner[y * p->width + x];
+    for (int k = 0; k < 4; k++) {
+        const uint32_t nx = x + (uint32_t)neighbours[k][0], ny = y + (uint32_t)neighbours[k][1];
+        if (nx >= p->width || ny >= p->height)
+            continue;
+        const bool hidden = p->constrained && !intra_at(p, nx, ny);
+        /* Its own part's neighbours were all there. Encoder 1 saw something at every
+         * place; a region saw nothing beyond its edge. */
+        const bool own = p->owner[ny * p->width + nx] == owner;
+        if (own ? hidden : owner == 0 || !hidden)
+            return true;
+    }
+    return false;
+}
+
 int uis_place(uis_placement *p) {
     p->uses_ltr0 = false;
     p->patched = 0;
@@ -137,16 +173,9 @@ int uis_place(uis_placement *p) {
                 return rc;
         }
     }
-    /* Intra neighbours of another part: both see each other. */
-    static const int8_t neighbours[4][2] = {{-1, 0}, {-1, -1}, {0, -1}, {1, -1}};
-    for (uint32_t y = 0, i = 0; p->count > 1 && y < p->height; y++)
-        for (uint32_t x = 0; x < p->width; x++, i++)
-            for (int k = 0; k < 4; k++) {
-                uint32_t nx = x + (uint32_t)neighbours[k][0], ny = y + (uint32_t)neighbours[k][1];
-                if (nx >= p->width || ny >= p->height ||
-                    p->owner[ny * p->width + nx] == p->owner[i] || !intra_at(p, nx, ny) ||
-                    !intra_at(p, x, y))
-                    continue;
+    for (uint32_t y = 0; p->count > 1 && y < p->height; y++)
+        for (uint32_t x = 0; x < p->width; x++)
+            if (sees_others(p, x, y)) {
                 int rc = patch(p, x, y);
                 if (rc != 0)
                     return rc;

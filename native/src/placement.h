@@ -8,8 +8,9 @@
  *    Encoder 1 has the regions' places as they were before the video came; the
  *    decoder has them so in LTR 0. So a partition that reads there predicts from
  *    LTR 0, if all else that it reads is the same in LTR 0 too;
- *  - no intra macroblock sees an intra neighbour of another part, which its encoder
- *    had as unavailable (constrained intra prediction: inter neighbours are, always);
+ *  - no intra macroblock sees a neighbour of another part: its encoder had other
+ *    samples there, or the edge of its picture. Where a region is all intra (its first
+ *    picture), constrained intra prediction hides the inter macroblocks around it;
  *  - with the deblocking filter on, nothing at a part's border is filtered, because
  *    both sides are static (boundary strength 0, clause 8.7.2.1).
  * What does not is patched: I_PCM with the encoder's own reconstruction. */
@@ -36,6 +37,7 @@ typedef struct uis_placement {
     uint32_t foreign_count;
     const uint8_t *in_ltr0; /* 1: encoder 1 has this macroblock as LTR 0 has it */
     bool deblock;
+    bool constrained;     /* the picture uses constrained intra prediction */
     uint32_t patch_limit; /* macroblocks; more than these do not fit */
 
     /* Results. */

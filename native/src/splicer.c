@@ -14,6 +14,7 @@ void uis_splicer_init(uis_splicer *s, const uis_stream_format *format,
     s->parameters.log2_max_frame_num = 8;
     s->parameters.num_ref_frames = 2;
     s->parameters.deblocking_control = 1;
+    s->parameters.constrained_intra_pred = 0;
 }
 
 void uis_splicer_free(uis_splicer *s) {
@@ -28,7 +29,6 @@ int uis_splicer_compatible(const uis_splicer *s, const uis_parameters *o, char *
     const char *field =
         p->pic_init_qp != o->pic_init_qp                         ? "pic_init_qp"
         : p->chroma_qp_index_offset != o->chroma_qp_index_offset ? "chroma_qp_index_offset"
-        : p->constrained_intra_pred != o->constrained_intra_pred ? "constrained_intra_pred_flag"
         : p->entropy_coding != o->entropy_coding                 ? "entropy_coding_mode_flag"
                                                                  : NULL;
     if (!field)
@@ -153,6 +153,7 @@ int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_f
     if (s->faults & UIS_FAULT_WRONG_LTR)
         h.reference[0] = h.reference[0] == UIS_LTR_FULL ? UIS_LTR_SPLICED : UIS_LTR_FULL;
     h.disable_deblocking = p->deblock ? 0 : 1;
+    h.pps_id = p->constrained ? UIS_PPS_CONSTRAINED : UIS_PPS_PLAIN;
     h.qp_delta = from ? from->qp_delta : 0;
     if (from && p->deblock) {
         h.alpha_offset_div2 = from->alpha_offset_div2;
