@@ -9,44 +9,19 @@ void uis_bit_reader_init(uis_bit_reader *r, const uint8_t *data, size_t bytes) {
 }
 
 uint32_t uis_read_bits(uis_bit_reader *r, unsigned count) {
-    if (count > r->bits - r->position) {
-        r->position = r->bits;
-        r->overrun = true;
+    if (count == 0)
         return 0;
-    }
-    uint32_t value = 0;
-    while (count > 0) {
-        unsigned offset = r->position & 7, take = 8 - offset;
-        if (take > count)
-            take = count;
-        uint32_t byte = r->data[r->position >> 3];
-        value = (value << take) | ((byte >> (8 - offset - take)) & ((1u << take) - 1));
-        r->position += take;
-        count -= take;
-    }
-    return value;
+    const uint32_t next = uis_peek32(r);
+    uis_skip_bits(r, count);
+    return r->overrun ? 0 : next >> (32 - count);
 }
 
-uint32_t uis_peek32(const uis_bit_reader *r) {
+uint32_t uis_peek32_near_end(const uis_bit_reader *r) {
     const size_t byte = r->position >> 3, bytes = (r->bits + 7) >> 3;
     uint64_t word = 0;
-    if (byte + 5 <= bytes) {
-        for (size_t i = 0; i < 5; i++)
-            word = word << 8 | r->data[byte + i];
-    } else {
-        for (size_t i = 0; i < 5; i++)
-            word = word << 8 | (byte + i < bytes ? r->data[byte + i] : 0);
-    }
+    for (size_t i = 0; i < 5; i++)
+        word = word << 8 | (byte + i < bytes ? r->data[byte + i] : 0);
     return (uint32_t)(word >> (8 - (r->position & 7)));
-}
-
-void uis_skip_bits(uis_bit_reader *r, size_t count) {
-    if (count > r->bits - r->position) {
-        r->position = r->bits;
-        r->overrun = true;
-    } else {
-        r->position += count;
-    }
 }
 
 uint32_t uis_read_ue(uis_bit_reader *r) {
@@ -108,14 +83,16 @@ void uis_bit_writer_reset(uis_bit_writer *w) {
     w->failed = false;
 }
 
-void uis_write_bits(uis_bit_writer *w, uint32_t value, unsigned count) {
-    if (w->failed || !grow(&w->data, &w->capacity, w->bytes + 8)) {
-        w->failed = true;
+bool uis_bit_writer_reserve(uis_bit_writer *w, size_t more) {
+    if (!w->failed && grow(&w->data, &w->capacity, w->bytes + more))
+        return true;
+    w->failed = true;
+    return false;
+}
+
+void uis_bit_writer_flush(uis_bit_writer *w) {
+    if (!uis_bit_writer_reserve(w, 8))
         return;
-    }
-    uint64_t mask = count == 32 ? 0xffffffffu : (1u << count) - 1;
-    w->cache = (w->cache << count) | (value & mask);
-    w->cached += count;
     while (w->cached >= 8) {
         w->cached -= 8;
         w->data[w->bytes++] = (uint8_t)(w->cache >> w->cached);
@@ -123,11 +100,15 @@ void uis_write_bits(uis_bit_writer *w, uint32_t value, unsigned count) {
 }
 
 void uis_write_ue(uis_bit_writer *w, uint32_t value) {
-    unsigned length = 0;
-    while (((uint64_t)value + 1) >> (length + 1))
-        length++;
+    if (value < 0xffff) { /* the usual case: in one piece */
+        const unsigned length = 31 - (unsigned)__builtin_clz(value + 1);
+        uis_write_bits(w, value + 1, 2 * length + 1);
+        return;
+    }
+    const unsigned length = 63 - (unsigned)__builtin_clzll((uint64_t)value + 1);
     uis_write_bits(w, 0, length);
-    uis_write_bits(w, value + 1, length + 1);
+    uis_write_bits(w, (uint32_t)(((uint64_t)value + 1) >> 1), length);
+    uis_write_bits(w, value + 1, 1);
 }
 
 void uis_write_se(uis_bit_writer *w, int32_t value) {
@@ -135,26 +116,29 @@ void uis_write_se(uis_bit_writer *w, int32_t value) {
 }
 
 void uis_write_copy(uis_bit_writer *w, const uint8_t *data, size_t from, size_t count) {
-    if (w->failed || !grow(&w->data, &w->capacity, w->bytes + count / 8 + 16)) {
-        w->failed = true;
+    if (!uis_bit_writer_reserve(w, count / 8 + 16))
         return;
-    }
     uis_bit_reader r = {.data = data, .bits = from + count, .position = from};
-    if (w->cached == 0 && (from & 7) == 0) { /* both aligned */
+    if (count >= 64 && ((w->cached | from) & 7) == 0) { /* both aligned */
+        uis_bit_writer_flush(w);
         memcpy(w->data + w->bytes, data + from / 8, count / 8);
         w->bytes += count / 8;
         r.position += count / 8 * 8;
         count &= 7;
     }
-    for (; count >= 24; count -= 24)
-        uis_write_bits(w, uis_read_bits(&r, 24), 24);
-    uis_write_bits(w, uis_read_bits(&r, (unsigned)count), (unsigned)count);
+    for (; count >= 32; count -= 32) {
+        uis_write_bits(w, uis_peek32(&r), 32);
+        r.position += 32;
+    }
+    if (count)
+        uis_write_bits(w, uis_peek32(&r) >> (32 - count), (unsigned)count);
 }
 
 void uis_write_trailing(uis_bit_writer *w) {
     uis_write_bits(w, 1, 1);
-    if (w->cached)
-        uis_write_bits(w, 0, 8 - w->cached);
+    if (w->cached & 7)
+        uis_write_bits(w, 0, 8 - (w->cached & 7));
+    uis_bit_writer_flush(w);
 }
 
 bool uis_buffer_reserve(uis_buffer *b, size_t more) {

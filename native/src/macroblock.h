@@ -56,10 +56,16 @@ typedef struct uis_macroblock {
     uis_block blocks[UIS_BLOCKS];    /* 0..15 luma in coding order; by UIS_BLOCK_* */
 } uis_macroblock;
 
+/* The neighbours of a macroblock that are available to it (6.4.9); NULL where not. */
+typedef struct uis_neighbours {
+    const uis_macroblock *left, *up, *up_right, *up_left;
+} uis_neighbours;
+
 /* A picture's macroblocks in raster order. */
 typedef struct uis_mb_picture {
     uint32_t width, height; /* macroblocks */
     uis_macroblock *mbs;
+    uis_neighbours near; /* of the macroblock entered last */
 } uis_mb_picture;
 
 int uis_mb_picture_alloc(uis_mb_picture *picture, uint32_t width, uint32_t height); /* 0 or -1 */
@@ -105,13 +111,17 @@ void uis_mb_writer_begin(uis_mb_writer *w, uis_bit_writer *out, const uis_slice_
  * 16x16. 0, or -1 for what this slice cannot hold (a reference outside the list). */
 int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *mb, const uint8_t *rbsp);
 
-/* Writes a P_Skip that copies the same place of list entry 0. */
-int uis_mb_writer_put_static(uis_mb_writer *w);
+/* Writes `count` macroblocks of one row that copy the same place of list entry 0. 0 or -1. */
+int uis_mb_writer_put_static(uis_mb_writer *w, uint32_t count);
 
 /* Writes a pending skip run; the trailing bits are the caller's. */
 void uis_mb_writer_end(uis_mb_writer *w);
 
 /* Shared by reader and writer. */
+
+/* Makes `address` the macroblock that the functions below are asked about; its slice
+ * must be set. */
+void uis_mb_enter(uis_mb_picture *picture, uint32_t address);
 
 /* Predictor of the partition at 4x4 column bx and row by (0..3) of the macroblock
  * at `address`, `bw` 4x4 columns wide, for reference `ref` (8.4.1.3). `shape`: 0
@@ -120,6 +130,8 @@ uis_vector uis_predict_vector(const uis_mb_picture *picture, uint32_t address, u
                               uint32_t by, uint32_t bw, int ref, int shape);
 /* The vector a P_Skip macroblock infers (8.4.1.1). */
 uis_vector uis_predict_skip(const uis_mb_picture *picture, uint32_t address);
+/* True if a neighbour makes that vector zero at once. */
+bool uis_skip_is_still(const uis_mb_picture *picture);
 /* nC of a block (9.2.1): plane 0 luma, 1 Cb, 2 Cr; x, y in 4x4 units of that plane. */
 int uis_predict_nc(const uis_mb_picture *picture, uint32_t address, int plane, uint32_t x,
                    uint32_t y);

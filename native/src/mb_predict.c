@@ -37,14 +37,18 @@ void uis_fill_vectors(uis_macroblock *mb, uint32_t x, uint32_t y, uint32_t w, ui
             mb->mv[j * 4 + i] = v;
 }
 
-/* The macroblock at an offset of whole macroblocks if it belongs to the same
- * slice and comes before in it (6.4.9), else NULL. */
-static const uis_macroblock *neighbour(const uis_mb_picture *p, uint32_t address, int dx, int dy) {
-    int x = (int)(address % p->width) + dx, y = (int)(address / p->width) + dy;
-    if (x < 0 || y < 0 || x >= (int)p->width)
-        return NULL;
-    const uis_macroblock *mb = &p->mbs[(uint32_t)y * p->width + (uint32_t)x];
-    return mb->kind != UIS_MB_NONE && mb->slice == p->mbs[address].slice ? mb : NULL;
+void uis_mb_enter(uis_mb_picture *p, uint32_t address) {
+    const uis_macroblock *mb = &p->mbs[address];
+    const uint32_t x = address % p->width;
+    const bool above = address >= p->width;
+    const uis_macroblock *candidates[4] = {x > 0 ? mb - 1 : NULL, above ? mb - p->width : NULL,
+                                           above && x + 1 < p->width ? mb - p->width + 1 : NULL,
+                                           above && x > 0 ? mb - p->width - 1 : NULL};
+    for (int i = 0; i < 4; i++)
+        if (candidates[i] &&
+            (candidates[i]->kind == UIS_MB_NONE || candidates[i]->slice != mb->slice))
+            candidates[i] = NULL;
+    p->near = (uis_neighbours){candidates[0], candidates[1], candidates[2], candidates[3]};
 }
 
 typedef struct motion {
@@ -69,7 +73,10 @@ static motion motion_at(const uis_mb_picture *p, uint32_t address, int x, int y,
     } else if (y >= 0 && x >= 4) {
         return (motion){false, -1, {0, 0}}; /* the macroblock to the right comes later */
     } else {
-        mb = neighbour(p, address, x < 0 ? -1 : x >= 4 ? 1 : 0, y < 0 ? -1 : 0);
+        mb = y >= 0   ? p->near.left
+             : x < 0  ? p->near.up_left
+             : x >= 4 ? p->near.up_right
+                      : p->near.up;
         if (!mb)
             return (motion){false, -1, {0, 0}};
     }
@@ -110,13 +117,14 @@ uis_vector uis_predict_vector(const uis_mb_picture *p, uint32_t address, uint32_
     return (uis_vector){median(a.mv.x, b.mv.x, c.mv.x), median(a.mv.y, b.mv.y, c.mv.y)};
 }
 
-static bool still(motion m) {
-    return m.ref == 0 && m.mv.x == 0 && m.mv.y == 0;
+bool uis_skip_is_still(const uis_mb_picture *p) {
+    const uis_macroblock *a = p->near.left, *b = p->near.up;
+    return !a || !b || (a->ref[1] == 0 && a->mv[3].x == 0 && a->mv[3].y == 0) ||
+           (b->ref[2] == 0 && b->mv[12].x == 0 && b->mv[12].y == 0);
 }
 
 uis_vector uis_predict_skip(const uis_mb_picture *p, uint32_t address) {
-    motion a = motion_at(p, address, -1, 0, 0), b = motion_at(p, address, 0, -1, 0);
-    if (!a.available || !b.available || still(a) || still(b))
+    if (uis_skip_is_still(p))
         return (uis_vector){0, 0};
     return uis_predict_vector(p, address, 0, 0, 4, 0, 0);
 }
@@ -124,8 +132,8 @@ uis_vector uis_predict_skip(const uis_mb_picture *p, uint32_t address) {
 int uis_predict_nc(const uis_mb_picture *p, uint32_t address, int plane, uint32_t x, uint32_t y) {
     const uint32_t side = plane == 0 ? 4 : 2, base = plane == 0 ? 0 : plane == 1 ? 16 : 20;
     const uis_macroblock *self = &p->mbs[address];
-    const uis_macroblock *left = x > 0 ? self : neighbour(p, address, -1, 0);
-    const uis_macroblock *up = y > 0 ? self : neighbour(p, address, 0, -1);
+    const uis_macroblock *left = x > 0 ? self : p->near.left;
+    const uis_macroblock *up = y > 0 ? self : p->near.up;
     uint32_t lx = x > 0 ? x - 1 : side - 1, uy = y > 0 ? y - 1 : side - 1;
     int na = left ? left->nonzero[base + y * side + lx] : 0;
     int nb = up ? up->nonzero[base + uy * side + x] : 0;

@@ -10,9 +10,30 @@
  * the table, then the codes are searched. */
 enum { TOKEN_BITS = 10 };
 static uint16_t token_lookup[UIS_TOKEN_CONTEXTS][1 << TOKEN_BITS];
-static pthread_once_t token_once = PTHREAD_ONCE_INIT;
+/* total_zeros and run_before by their first bits: index << 4 | length; 0: no such code. */
+enum { ZEROS_BITS = 9, ZEROS_DC_BITS = 3, RUN_BITS = 11 };
+static uint8_t zeros_lookup[15][1 << ZEROS_BITS];
+static uint8_t zeros_dc_lookup[3][1 << ZEROS_DC_BITS];
+static uint8_t run_lookup[7][1 << RUN_BITS];
+static pthread_once_t lookup_once = PTHREAD_ONCE_INIT;
 
-static void build_token_lookup(void) {
+static void build_lookup(const uis_code *codes, int count, unsigned bits, uint8_t *lookup) {
+    for (int i = 0; i < count; i++) {
+        if (codes[i].length == 0)
+            continue;
+        const unsigned spare = bits - codes[i].length;
+        memset(lookup + ((size_t)codes[i].bits << spare), i << 4 | codes[i].length,
+               (size_t)1 << spare);
+    }
+}
+
+static void build_lookups(void) {
+    for (int i = 0; i < 15; i++)
+        build_lookup(uis_total_zeros[i], 16, ZEROS_BITS, zeros_lookup[i]);
+    for (int i = 0; i < 3; i++)
+        build_lookup(uis_total_zeros_chroma_dc[i], 4, ZEROS_DC_BITS, zeros_dc_lookup[i]);
+    for (int i = 0; i < 7; i++)
+        build_lookup(uis_run_before[i], 15, RUN_BITS, run_lookup[i]);
     for (int context = 0; context < UIS_TOKEN_CONTEXTS; context++)
         for (uint32_t total = 0; total <= 16; total++)
             for (uint32_t ones = 0; ones < 4; ones++) {
@@ -49,14 +70,12 @@ static bool read_token(uis_bit_reader *r, int context, uint8_t *total, uint8_t *
 }
 
 /* The index of the code that comes next, or -1. */
-static int read_code(uis_bit_reader *r, const uis_code *codes, int count) {
-    uint32_t next = uis_peek32(r);
-    for (int i = 0; i < count; i++)
-        if (codes[i].length && next >> (32 - codes[i].length) == codes[i].bits) {
-            uis_skip_bits(r, codes[i].length);
-            return i;
-        }
-    return -1;
+static int read_code(uis_bit_reader *r, const uint8_t *lookup, unsigned bits) {
+    const uint8_t found = lookup[uis_peek32(r) >> (32 - bits)];
+    if (!found)
+        return -1;
+    uis_skip_bits(r, found & 15);
+    return found >> 4;
 }
 
 /* Passes over the levels (9.2.2): their lengths depend on each other, their
@@ -103,13 +122,13 @@ static bool read_block(uis_bit_reader *r, int context, int most, uis_block *b) {
             return false;
         int zeros = 0;
         if (b->total < most) {
-            zeros = most == 4 ? read_code(r, uis_total_zeros_chroma_dc[b->total - 1], 4)
-                              : read_code(r, uis_total_zeros[b->total - 1], 16);
+            zeros = most == 4 ? read_code(r, zeros_dc_lookup[b->total - 1], ZEROS_DC_BITS)
+                              : read_code(r, zeros_lookup[b->total - 1], ZEROS_BITS);
             if (zeros < 0 || zeros > most - b->total)
                 return false;
         }
         for (int i = 0; i < b->total - 1 && zeros > 0; i++) {
-            int run = read_code(r, uis_run_before[(zeros < 7 ? zeros : 7) - 1], 15);
+            int run = read_code(r, run_lookup[(zeros < 7 ? zeros : 7) - 1], RUN_BITS);
             if (run < 0 || run > zeros)
                 return false;
             zeros -= run;
@@ -289,13 +308,15 @@ static bool read_macroblock(uis_bit_reader *r, const uis_slice_context *s, uis_m
     return !r->overrun;
 }
 
-static void start_macroblock(uis_macroblock *mb, const uis_slice_context *s) {
+static void start_macroblock(uis_mb_picture *p, uint32_t address, const uis_slice_context *s) {
+    uis_macroblock *mb = &p->mbs[address];
     memset(mb, 0, offsetof(uis_macroblock, blocks));
     mb->slice = s->slice;
+    uis_mb_enter(p, address);
 }
 
 int uis_read_macroblocks(uis_bit_reader *r, const uis_slice_context *s, uis_mb_picture *p) {
-    pthread_once(&token_once, build_token_lookup);
+    pthread_once(&lookup_once, build_lookups);
     const uint32_t count = p->width * p->height;
     uint32_t address = s->first_mb;
     int32_t qp = s->qp;
@@ -308,17 +329,18 @@ int uis_read_macroblocks(uis_bit_reader *r, const uis_slice_context *s, uis_mb_p
                 return -1;
             for (; run > 0; run--, address++) {
                 uis_macroblock *mb = &p->mbs[address];
-                start_macroblock(mb, s);
+                start_macroblock(p, address, s);
                 mb->kind = UIS_MB_SKIP;
                 mb->qp = (uint8_t)qp;
-                uis_fill_vectors(mb, 0, 0, 4, 4, uis_predict_skip(p, address));
+                if (!uis_skip_is_still(p))
+                    uis_fill_vectors(mb, 0, 0, 4, 4, uis_predict_skip(p, address));
             }
             if (r->position >= r->bits)
                 break;
         }
         if (address >= count)
             return -1;
-        start_macroblock(&p->mbs[address], s);
+        start_macroblock(p, address, s);
         if (!read_macroblock(r, s, p, address, &qp))
             return -1;
         address++;

@@ -104,14 +104,16 @@ static uint32_t intra_type(const uis_macroblock *mb) {
 
 static void write_pcm(uis_mb_writer *w, const uis_macroblock *mb, const uint8_t *rbsp) {
     /* pcm_alignment_zero_bit: how many depends on all that was written before. */
-    if (w->out->cached)
-        uis_write_bits(w->out, 0, 8 - w->out->cached);
+    if (w->out->cached & 7)
+        uis_write_bits(w->out, 0, 8 - (w->out->cached & 7));
     uis_write_copy(w->out, rbsp, mb->intra_from, mb->intra_bits);
 }
 
 static bool is_inferred(const uis_mb_writer *w, uint32_t address, const uis_macroblock *mb) {
     if (w->context.type != UIS_SLICE_P || mb->ref[0] != 0)
         return false;
+    if (mb->mv[0].x == 0 && mb->mv[0].y == 0 && uis_skip_is_still(w->picture))
+        return true;
     uis_vector inferred = uis_predict_skip(w->picture, address);
     return inferred.x == mb->mv[0].x && inferred.y == mb->mv[0].y;
 }
@@ -131,6 +133,7 @@ int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *from, const uint8_
     uis_macroblock *mb = &w->picture->mbs[address];
     memcpy(mb, from, offsetof(uis_macroblock, blocks));
     mb->slice = w->context.slice;
+    uis_mb_enter(w->picture, address);
     w->next++;
     if (mb->kind == UIS_MB_SKIP) {
         if (is_inferred(w, address, mb)) {
@@ -171,9 +174,23 @@ int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *from, const uint8_
     return 0;
 }
 
-int uis_mb_writer_put_static(uis_mb_writer *w) {
+int uis_mb_writer_put_static(uis_mb_writer *w, uint32_t count) {
     static const uis_macroblock still = {.kind = UIS_MB_SKIP};
-    return uis_mb_writer_put(w, &still, NULL);
+    if (count == 0)
+        return 0;
+    if (uis_mb_writer_put(w, &still, NULL) != 0 ||
+        count - 1 > w->picture->width * w->picture->height - w->next)
+        return -1;
+    /* From the second on, the left neighbour makes the inferred vector zero. */
+    for (uint32_t i = 1; i < count; i++) {
+        uis_macroblock *mb = &w->picture->mbs[w->next++];
+        memset(mb, 0, offsetof(uis_macroblock, blocks));
+        mb->kind = UIS_MB_SKIP;
+        mb->slice = w->context.slice;
+        mb->qp = (uint8_t)w->qp;
+    }
+    w->skip_run += count - 1;
+    return 0;
 }
 
 void uis_mb_writer_end(uis_mb_writer *w) {

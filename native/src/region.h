@@ -19,6 +19,8 @@ typedef struct uis_region {
     bool freeze;         /* the guard is declared constant at once, without refining it */
     uint8_t *constant;   /* scratch: flags for the encoder, by macroblock of the region */
     uis_part part;       /* its last picture */
+    size_t patch_debt;   /* bytes that patches beside it or in it have cost */
+    size_t start_bytes;  /* what its last IDR picture cost */
     uint32_t leaks;      /* macroblocks of that with a prediction from outside */
 } uis_region;
 

@@ -59,6 +59,15 @@ void uis_regions_release_all(uis_regions *r) {
         uis_regions_release(r, r->count - 1);
 }
 
+void uis_regions_block(uis_regions *r, const uis_mb_rect *at, uint32_t pictures) {
+    uint32_t slot = 0; /* a free one, or the one that ends first */
+    for (uint32_t k = 1; k < UIS_RING_MAX_REGIONS; k++)
+        if (r->blocked_for[k] < r->blocked_for[slot])
+            slot = k;
+    r->blocked[slot] = *at;
+    r->blocked_for[slot] = pictures;
+}
+
 const uis_region *uis_regions_find(const uis_regions *r, const uis_mb_rect *at) {
     for (uint32_t i = 0; i < r->count; i++)
         if (uis_mb_rect_same(&r->items[i].at, at))
@@ -133,7 +142,11 @@ uint32_t uis_regions_want(uis_regions *r, const uis_classification *c, uint32_t 
         for (uint32_t k = 0; k < r->stood_count; k++)
             stood |= uis_mb_rect_same(&r->stood[k], &out[i].at);
         out[i].adopt &= stood;
+        for (uint32_t k = 0; k < UIS_RING_MAX_REGIONS; k++)
+            out[i].adopt &= r->blocked_for[k] == 0 || !uis_mb_rect_same(&r->blocked[k], &out[i].at);
     }
+    for (uint32_t k = 0; k < UIS_RING_MAX_REGIONS; k++)
+        r->blocked_for[k] -= r->blocked_for[k] > 0;
     for (uint32_t i = 0; i < count; i++)
         r->stood[i] = out[i].at;
     r->stood_count = count;

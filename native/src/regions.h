@@ -19,6 +19,8 @@ typedef struct uis_regions {
     uint8_t *owner;                          /* by macroblock: 0 encoder 1, k + 1 items[k] */
     uis_mb_rect stood[UIS_RING_MAX_REGIONS]; /* asked for at the last picture */
     uint32_t stood_count;
+    uis_mb_rect blocked[UIS_RING_MAX_REGIONS]; /* not to be adopted for some pictures */
+    uint32_t blocked_for[UIS_RING_MAX_REGIONS];
 } uis_regions;
 
 int uis_regions_init(uis_regions *regions, uint32_t mb_width, uint32_t mb_height); /* 0 or -1 */
@@ -37,6 +39,8 @@ uis_wanted_region uis_regions_bounding_box(const uis_regions *regions, const uis
 
 /* True if the region is among those wanted; takes over its new core. */
 bool uis_regions_is_wanted(uis_region *region, const uis_wanted_region *wanted, uint32_t count);
+/* Keeps the place from being adopted for the next `pictures` pictures. */
+void uis_regions_block(uis_regions *regions, const uis_mb_rect *at, uint32_t pictures);
 const uis_region *uis_regions_find(const uis_regions *regions, const uis_mb_rect *at);
 
 int uis_regions_add(uis_regions *regions, const uis_encoder_backend *backend,

@@ -133,7 +133,7 @@ int uis_rewrite_stream(const uint8_t *data, size_t size, uis_rewrite_result *res
             if (uis_mb_writer_put(&writer, &mbs[i], w.rbsp) != 0)
                 break;
         uis_mb_writer_end(&writer);
-        size_t bits = out.bytes * 8 + out.cached;
+        size_t bits = uis_bits_written(&out);
         uis_write_trailing(&out);
         begin = uis_now_ns();
         result->write_seconds += (double)(begin - middle) / 1e9;

@@ -166,14 +166,21 @@ int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_f
     uis_mb_writer_begin(&w, &s->writer, &context, &s->placed);
     int rc = 0;
     for (uint32_t y = 0, i = 0; y < p->height && rc == 0; y++)
-        for (uint32_t x = 0; x < p->width && rc == 0; x++, i++) {
+        for (uint32_t x = 0; x < p->width && rc == 0;) {
             const uis_part *part = p->parts[p->owner[i]];
             if (part) {
                 const uis_macroblock *mb = uis_part_at(part, x, y);
                 rc = uis_mb_writer_put(&w, mb, uis_part_bits(part, mb));
-            } else {
-                rc = uis_mb_writer_put_static(&w);
+                x++;
+                i++;
+                continue;
             }
+            uint32_t run = 0;
+            while (x + run < p->width && !p->parts[p->owner[i + run]])
+                run++;
+            rc = uis_mb_writer_put_static(&w, run);
+            x += run;
+            i += run;
         }
     uis_mb_writer_end(&w);
     finish_slice(s, false, out);

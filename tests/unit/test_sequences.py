@@ -11,6 +11,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -32,58 +33,145 @@ class Drawn:
     height: int
     qp: int
     preset: str
-    splice: str
+    splice: Literal["syntax", "separate", "rows"]
     guard: int
+    region_limit: int
+    deblock: bool
+    mb_info: bool
     seed: int
     videos: list[tuple[int, int, int, int]]
     events: list[str]
 
 
+EVENTS = [
+    *["video"] * 6,
+    *["all videos"] * 3,
+    "ui",
+    "ui",
+    "ui near",
+    "ui near",
+    "ui near and video",
+    "slide",
+    "slide and video",
+    "nothing",
+    "identical",
+    "move",
+    "noise",
+    "pause",
+    "vanish",
+    "appear",
+    "new page",
+    "keyframe",
+]
+
+
 @st.composite
 def sessions(draw) -> Drawn:
-    width, height = 2 * draw(st.integers(24, 150)), 2 * draw(st.integers(24, 100))
+    width, height = 2 * draw(st.integers(24, 240)), 2 * draw(st.integers(24, 160))
     videos = []
-    for _ in range(draw(st.integers(1, 2))):
-        w, h = draw(st.integers(16, min(width, 300))), draw(st.integers(16, min(height, 180)))
+    for _ in range(draw(st.sampled_from([1, 1, 2, 3]))):
+        most = draw(st.sampled_from([64, 128, 300]))  # small ones leave room around them
+        w, h = (
+            draw(st.integers(16, min(width, most))),
+            draw(st.integers(16, min(height, most, 180))),
+        )
         # Edges and corners as often as the middle.
         x = draw(st.sampled_from([0, width - w]) | st.integers(0, width - w))
         y = draw(st.sampled_from([0, height - h]) | st.integers(0, height - h))
         videos.append((x, y, w, h))
-    event = st.sampled_from(
-        [
-            "video",
-            "video",
-            "video",
-            "both",
-            "ui",
-            "ui near",
-            "nothing",
-            "identical",
-            "move",
-            "noise",
-            "stop",
-        ]
-    )
     return Drawn(
         width=width,
         height=height,
         qp=draw(st.integers(10, 45)),
         preset=draw(st.sampled_from(["ultrafast", "superfast", "veryfast", "medium", "slower"])),
-        splice=draw(st.sampled_from(["syntax", "syntax", "syntax", "separate", "rows"])),
-        guard=draw(st.sampled_from([3, 3, 3, 0, 1, 5])),
+        splice=draw(st.sampled_from(["syntax", "syntax", "syntax", "syntax", "separate", "rows"])),
+        guard=draw(st.sampled_from([3, 1, 2, 0, 5])),
+        region_limit=draw(st.sampled_from([100, 100, 70])),
+        deblock=draw(st.sampled_from([True, True, False])),
+        mb_info=draw(st.sampled_from([True, True, True, False])),
         seed=draw(st.integers(0, 1000)),
         videos=videos,
-        events=draw(st.lists(event, min_size=4, max_size=14)),
+        events=draw(st.lists(st.sampled_from(EVENTS), min_size=6, max_size=24)),
     )
 
 
+class Stage:
+    """What a session shows, and how its events change it."""
+
+    def __init__(self, drawn: Drawn) -> None:
+        self.drawn = drawn
+        self.rng = np.random.default_rng(drawn.seed)
+        self.page = content.ui(drawn.width, drawn.height, seed=drawn.seed)
+        self.strip = content.ui(drawn.width * 2, 24, seed=drawn.seed + 1)
+        self.clip = content.natural(*CLIP, 40)
+        self.shown = int(self.rng.integers(0, 30))
+        self.slid = 0
+        self.videos = list(drawn.videos)
+        self.pictures: list[np.ndarray | None] = [None] * len(drawn.videos)
+        self.playing = [True] * len(drawn.videos)
+        self.there = [True] * len(drawn.videos)
+
+    def frame(self) -> np.ndarray:
+        frame = self.page.copy()
+        for there, picture, (x, y, _, _) in zip(
+            self.there, self.pictures, self.videos, strict=True
+        ):
+            if there and picture is not None:
+                frame[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+        return frame
+
+    def regions(self) -> list[VideoRegion]:
+        return [
+            VideoRegion(number, *rect, self.playing[number], 0)
+            for number, rect in enumerate(self.videos)
+            if self.there[number]
+        ]
+
+    def play(self, count: int, noise: bool = False) -> None:
+        self.shown += 1
+        for number in range(count):
+            _, _, w, h = self.videos[number]
+            self.playing[number] = True
+            self.pictures[number] = self.clip[(self.shown + 7 * number) % len(self.clip)][:h, :w]
+            if noise:
+                self.pictures[number] = self.rng.integers(0, 255, (h, w, 4), dtype=np.uint8)
+
+    def happen(self, event: str) -> None:
+        width, height = self.drawn.width, self.drawn.height
+        if event in ("video", "noise") or event.endswith("and video"):
+            self.play(1, event == "noise")
+        if event == "all videos":
+            self.play(len(self.videos))
+        if event.startswith("ui"):
+            x, y = int(self.rng.integers(0, width - 20)), int(self.rng.integers(0, height - 12))
+            if event.startswith("ui near"):  # in the guard, just outside it, or inside the video
+                vx, vy, vw, vh = self.videos[0]
+                reach = 16 * self.drawn.guard + 40
+                x = max(0, min(vx + int(self.rng.integers(-reach, vw + reach)), width - 20))
+                y = max(0, min(vy + int(self.rng.integers(-reach, vh + reach)), height - 12))
+            patch = content.ui(20, 12, seed=int(self.rng.integers(0, 99)))
+            self.page[y : y + 12, x : x + 20] = patch
+        if event.startswith("slide"):  # a row of cards that moves
+            self.slid += 10
+            y = (self.drawn.seed * 7) % max(1, height - 24)
+            row = np.roll(self.strip, -self.slid, axis=1)[:, :width]
+            self.page[y : y + 24] = row[: height - y]
+        if event == "move":
+            x, y, w, h = self.videos[0]
+            self.videos[0] = (width - w - x, height - h - y, w, h)
+        if event == "pause":
+            self.playing[-1] = False
+        if event == "vanish":
+            self.there[0] = False
+        if event == "appear":
+            self.there = [True] * len(self.there)
+        if event == "new page":
+            self.page = content.ui(width, height, seed=int(self.rng.integers(0, 999)))
+            self.there = [False] * len(self.there)
+
+
 def play(drawn: Drawn, path: Path) -> Recording:
-    rng = np.random.default_rng(drawn.seed)
-    clip = content.natural(*CLIP, 40)
-    frame = content.ui(drawn.width, drawn.height, seed=drawn.seed)
-    videos = list(drawn.videos)
-    playing = [True] * len(videos)
-    shown = int(rng.integers(0, 30))
+    stage = Stage(drawn)
     settings_ = RecorderSettings(
         drawn.width,
         drawn.height,
@@ -91,43 +179,20 @@ def play(drawn: Drawn, path: Path) -> Recording:
         preset=drawn.preset,
         guard=drawn.guard,
         splice=drawn.splice,
+        region_limit=drawn.region_limit,
+        deblock=drawn.deblock,
+        mb_info=drawn.mb_info,
     )
     with Pipeline(settings_, path) as pipeline:
-        pipeline.tick(frame)
+        pipeline.tick(stage.frame())
         for event in drawn.events:
-            if event == "nothing":
+            if event == "keyframe":
+                pipeline.request_keyframe()
+            if event in ("nothing", "keyframe"):
                 pipeline.tick(None)
                 continue
-            frame = frame.copy()
-            shown += 1
-            if event in ("video", "both", "noise"):
-                for number, (x, y, w, h) in enumerate(videos):
-                    if number and event != "both":
-                        continue
-                    playing[number] = True
-                    picture = clip[shown % len(clip)][:h, :w]
-                    if event == "noise":
-                        picture = rng.integers(0, 255, (h, w, 4), dtype=np.uint8)
-                    frame[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
-            elif event in ("ui", "ui near"):
-                x, y = rng.integers(0, drawn.width - 20), rng.integers(0, drawn.height - 12)
-                if event == "ui near":  # in the guard, or inside the video
-                    vx, vy, _, _ = videos[0]
-                    x = max(0, min(vx - 20 + int(rng.integers(0, 60)), drawn.width - 20))
-                    y = max(0, min(vy - 20 + int(rng.integers(0, 60)), drawn.height - 12))
-                frame[y : y + 12, x : x + 20, :3] = rng.integers(0, 255, 3)
-            elif event == "move":
-                x, y, w, h = videos[0]
-                videos[0] = (drawn.width - w - x, drawn.height - h - y, w, h)
-            elif event == "stop":
-                playing[-1] = False
-            pipeline.tick(
-                frame,
-                [
-                    VideoRegion(number, *rect, playing[number], 0)
-                    for number, rect in enumerate(videos)
-                ],
-            )
+            stage.happen(event)
+            pipeline.tick(stage.frame(), stage.regions())
         return pipeline.finish()
 
 
