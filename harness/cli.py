@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -16,8 +16,8 @@ from rich.table import Table
 from . import __version__
 from .checks import Status
 from .errors import HarnessError
-from .observer import Observer
-from .recorder import Recorder
+from .observer import Counting, Observer
+from .replay import require_tapes
 from .report import MEASURES_HEAD, measures_row
 from .scenario import load_scenario
 from .session import Result, RunOptions, run_scenario
@@ -37,7 +37,7 @@ class Progressing(Observer):
     def stage(self, text: str) -> None:
         self._console.print(f"  {text} …", style="dim")
 
-    def recording(self, recorder: Recorder, expected_ticks: int | None) -> None:
+    def recording(self, recorder: Counting, expected_ticks: int | None) -> None:
         progress = Progress(
             TextColumn("  {task.fields[phase]:<24.24}"),
             BarColumn(),
@@ -68,6 +68,20 @@ class Progressing(Observer):
             self._poll.join()
         if self._progress:
             self._progress.stop()
+
+    @contextlib.contextmanager
+    def progress(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
+        with Progress(
+            TextColumn(f"  {text:<24.24}"),
+            BarColumn(),
+            TextColumn("{task.percentage:.0f} %"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        ) as progress:
+            task = progress.add_task(text, total=total)
+            yield lambda done: progress.update(task, completed=done)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -145,6 +159,8 @@ def show(result: Result, console: Console) -> None:
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:
     scenarios = [load_scenario(path) for path in arguments.scenario]
+    if arguments.tape_replay is not None:
+        require_tapes(arguments.tape_replay, scenarios)
     worst = 0
     for scenario in scenarios:
         console.print(f"[bold]{scenario.title}[/bold]  {scenario.path}", highlight=False)
@@ -154,6 +170,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             wsi=arguments.wsi,
             display=arguments.display,
             port=arguments.port,
+            tape_record=arguments.tape_record,
+            tape_replay=arguments.tape_replay,
         )
         result = run_scenario(scenario, folder, options, Progressing(console))
         show(result, console)
@@ -205,6 +223,19 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=0,
         help="port of the site's server on 127.0.0.1 (default: a free one)",
+    )
+    tapes = run.add_mutually_exclusive_group()
+    tapes.add_argument(
+        "--tape-record",
+        type=Path,
+        metavar="DIR",
+        help="keep what the layer delivered, one tape a scenario",
+    )
+    tapes.add_argument(
+        "--tape-replay",
+        type=Path,
+        metavar="DIR",
+        help="play the scenarios' tapes instead of a browser, as fast as the machine goes",
     )
     run.set_defaults(act=_run)
 

@@ -52,3 +52,7 @@ class RecorderError(HarnessError):
 
 class MediaError(HarnessError):
     """A clip is missing or does not decode."""
+
+
+class TapeError(HarnessError):
+    """A tape is missing, damaged, foreign, of another version or of another scenario."""

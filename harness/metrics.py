@@ -224,6 +224,8 @@ def measure(
     frames = count_frames(recording)
     times = {}
     for name in _TIMED:
+        if name == "latency" and not recording.live:
+            continue
         field = f"{name}_ms"
         for kind in (Picture.FULL, Picture.SPLICED):
             spread = Spread.of(

@@ -69,7 +69,13 @@ class Muxer:
                     str(self.path),
                     "w",
                     format="matroska",
-                    options={"cluster_time_limit": "1000", "flush_packets": "1"},
+                    # bitexact: no random identifiers, so that the same access units
+                    # make the same file.
+                    options={
+                        "cluster_time_limit": "1000",
+                        "flush_packets": "1",
+                        "fflags": "+bitexact",
+                    },
                 )
                 template = parsed.streams.video[0]
                 self._stream = self._container.add_stream_from_template(template, opaque=True)

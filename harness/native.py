@@ -109,6 +109,7 @@ def native() -> Library:
         "dirty_map.h",
         "recorder.h",
         "pipeline.h",
+        "spool.h",
         "bitstream.h",
     )
 

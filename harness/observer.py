@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
-from .recorder import Recorder
+
+class Counting(Protocol):
+    """What counts the ticks it has finished."""
+
+    @property
+    def ticks(self) -> int: ...
 
 
 class Observer:
@@ -14,11 +20,21 @@ class Observer:
     def stage(self, text: str) -> None:
         """Work before or after the recording began: `starting Chrome`."""
 
-    def recording(self, recorder: Recorder, expected_ticks: int | None) -> None:
-        """The recording has begun; `recorder.ticks` says how far it is."""
+    def recording(self, recorder: Counting, expected_ticks: int | None) -> None:
+        """The recording, or a replay, has begun; `recorder.ticks` says how far it is."""
 
     def recorded(self) -> None:
         """The recording has ended."""
+
+    @contextlib.contextmanager
+    def progress(
+        self,
+        text: str,
+        total: int,  # noqa: ARG002
+    ) -> Iterator[Callable[[int], None]]:
+        """Around long work of `total` parts; what is yielded takes how many are done."""
+        self.stage(text)
+        yield lambda _done: None
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:  # noqa: ARG002

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +19,20 @@ from .recorder import DigestFile, RecorderSettings, Recording, Tick, native_conf
 from .ring import VideoRegion
 
 _ERROR_SIZE = 512
+_ORIGIN_NS = 1_000_000_000  # 0 would mean that no frame was taken
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """When a tick was and what came for it, as in `Tick`; times are nanoseconds on the
+    recording's clock. `present_ns` and `sequence` are 0 when no frame was taken."""
+
+    tick_ns: int
+    present_ns: int = 0
+    sequence: int = 0
+    presents: int = 0
+    coalesced: int = 0
+    dropped: int = 0
 
 
 class Pipeline:
@@ -29,12 +44,16 @@ class Pipeline:
     ...     recording = pipeline.finish()
 
     The stream, ticks and digests are those that a live recording of the same
-    frames would have, presented on every tick. Raises RecorderError where the
-    settings do not fit.
+    frames would have, presented on every tick, or as `arrival` says. `origin_ns` is
+    the time of tick 0. Raises RecorderError where the settings do not fit.
     """
 
-    def __init__(self, settings: RecorderSettings, stream: Path) -> None:
+    def __init__(
+        self, settings: RecorderSettings, stream: Path, origin_ns: int = _ORIGIN_NS
+    ) -> None:
         self.settings = settings
+        self._origin_ns = origin_ns
+        self._presents = 0
         self._native = native()
         ffi, lib = self._native.ffi, self._native.lib
         out = ffi.new("uis_pipeline **")
@@ -50,30 +69,34 @@ class Pipeline:
         self._stream = stream
         self._ticks: list[Tick] = []
         self._before: npt.NDArray[np.uint8] | None = None
-        self._presented = 0
 
     def tick(
         self,
         frame: npt.NDArray[np.uint8] | None,
         videos: Sequence[VideoRegion] = (),
         damage: tuple[int, int, int, int] | None = None,
+        arrival: Arrival | None = None,
     ) -> Tick:
         """One tick. `frame` has shape (height, width, 4), B G R A; None: nothing was
-        presented. `damage` (x, y, w, h) bounds what may differ; None: anywhere."""
+        presented. `damage` (x, y, w, h) bounds what may differ; None: anywhere.
+        `arrival`: when it came; None: on the tick, alone."""
         ffi, lib = self._native.ffi, self._native.lib
         raw = ffi.new("uis_tick *")
         number = len(self._ticks)
         raw.index = number
-        # A clock that starts at one second: 0 would mean that no frame was taken.
-        raw.tick_ns = 1_000_000_000 + number * 1_000_000_000 // self.settings.fps
+        if arrival is None:
+            due = self._origin_ns + number * 1_000_000_000 // self.settings.fps
+            came = frame is not None
+            arrival = Arrival(due, due if came else 0, self._presents + 1 if came else 0, int(came))
+        self._presents += arrival.presents
+        raw.tick_ns, raw.sequence = arrival.tick_ns, arrival.sequence
+        raw.presents, raw.coalesced = arrival.presents, arrival.coalesced
+        raw.dropped = arrival.dropped
         now, before = ffi.NULL, ffi.NULL
         rect = ffi.new("uis_rect *")
         if frame is not None:
             frame = np.ascontiguousarray(frame)
             height, width = frame.shape[:2]
-            raw.presents = 1
-            self._presented += 1
-            raw.sequence = self._presented
             rect[0] = damage or (0, 0, width, height)
             now = bgra_image(frame)
             if self._before is not None:
@@ -90,7 +113,7 @@ class Pipeline:
             rect,
             regions,
             len(videos),
-            raw.tick_ns if frame is not None else 0,
+            arrival.present_ns,
             raw,
             self._error,
             _ERROR_SIZE,
@@ -99,10 +122,11 @@ class Pipeline:
             raise RecorderError(self._native.text(self._error))
         if frame is not None:
             self._before = frame
-        tick = to_tick(raw, 1_000_000_000)
+        raw.latency_ns = 0  # nothing was presented just now
+        tick = to_tick(raw, self._origin_ns)
         if raw.au_size:
             self._digests.append(bytes(ffi.buffer(raw.digests, raw.mbs * 8)))
-            self._muxer.add(bytes(ffi.buffer(raw.au, raw.au_size)), tick.time, tick.keyframe)
+            self._muxer.add(bytes(ffi.buffer(raw.au, raw.au_size)), tick.shown, tick.keyframe)
         self._ticks.append(tick)
         return tick
 
@@ -110,10 +134,22 @@ class Pipeline:
         """The next tick's picture is a keyframe, whether anything changed or not."""
         self._native.lib.uis_pipeline_request_keyframe(self._pointer)
 
-    def finish(self) -> Recording:
+    @property
+    def ticks(self) -> int:
+        """Ticks finished so far."""
+        return len(self._ticks)
+
+    def finish(self, unseen_drops: int = 0) -> Recording:
         """Finishes the file and gives everything."""
         self._digests.close()
-        recording = Recording(self.settings, self._stream, tuple(self._ticks), self._digests, 0)
+        recording = Recording(
+            self.settings,
+            self._stream,
+            tuple(self._ticks),
+            self._digests,
+            unseen_drops,
+            live=False,
+        )
         self._muxer.close(recording.duration)
         return recording
 

@@ -53,9 +53,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("virtual", "passthrough"),
         help="override the scenarios' wsi (passthrough: watch the window)",
     )
+    group.addoption(
+        "--tape-record",
+        metavar="DIR",
+        type=Path,
+        help="keep what the layer delivered, one tape a scenario",
+    )
+    group.addoption(
+        "--tape-replay",
+        metavar="DIR",
+        type=Path,
+        help="play the scenarios' tapes instead of a browser, as fast as the machine goes",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--tape-record") and config.getoption("--tape-replay"):
+        raise pytest.UsageError("--tape-record and --tape-replay exclude each other")
     config.addinivalue_line("markers", "scenario: a YAML scenario, played in a real Chrome")
     chosen = config.getoption("--recordings")
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -160,6 +174,8 @@ def _options(config: pytest.Config) -> RunOptions:
     return RunOptions(
         browser=config.getoption("--browser-path"),
         wsi=cast('Literal["virtual", "passthrough"] | None', config.getoption("--wsi")),
+        tape_record=config.getoption("--tape-record"),
+        tape_replay=config.getoption("--tape-replay"),
     )
 
 
@@ -239,9 +255,12 @@ def recording(
 
     Call it with `open=` (a path on `site` or a URL) and, as wanted, `site`, `clips`,
     `fps`, `width`, `height`, `qp`, `preset`, `guard`, `ready`, `check` (True: a
-    stream that fails a check fails the test when the `with` ends).
+    stream that fails a check fails the test when the `with` ends). Skipped under
+    --tape-replay: only scenarios have tapes.
     """
     config = request.config
+    if config.getoption("--tape-replay"):
+        pytest.skip("a test in Python drives the page itself: there is no tape of it")
     count = 0
 
     @contextlib.contextmanager
@@ -283,7 +302,7 @@ def recording(
                 environment = session.environment()
                 spans = recorded.spans or [PhaseSpan("recording", 0.0, stopped.duration)]
                 metrics = measure(stopped, settings.title, spans, session.marks, environment)
-                recorded.result = conclude(session, metrics, (), None, Observer())
+                recorded.result = conclude(session.evidence, metrics, (), None, Observer())
                 _attach(recorded.result)
         if check and not recorded.result.passed:
             raise ScenarioFailure("\n".join(recorded.result.problems))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
+import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -132,6 +133,12 @@ class Tick:
     latency_ms: float
     cpu_ms: float
 
+    @property
+    def shown(self) -> float:
+        """When the picture is to be shown: its present's time, in seconds. The frame
+        standing when the recording began is shown at its start."""
+        return max(self.present if self.present is not None else self.time, 0.0)
+
 
 class DigestFile:
     """Per-macroblock digests of every picture, on disk: 8 bytes a macroblock.
@@ -170,6 +177,7 @@ class Recording:
     digests: DigestFile
     unseen_drops: int
     error: str = ""
+    live: bool = True  # False: replayed, so that a latency would mean nothing
 
     @property
     def duration(self) -> float:
@@ -184,6 +192,9 @@ class Recorder:
     The native thread classifies, encodes and splices; a Python thread moves
     its records into the MKV, so a busy main thread does not hold anything up.
 
+    `spool` is an open file that takes the pixels and accounts of every tick, for a
+    tape (see `tape_writer`); it must stay open until `close`.
+
     Raises:
         RecorderError: the settings do not fit (from the constructor).
     """
@@ -191,6 +202,7 @@ class Recorder:
     settings: RecorderSettings
     ring: FrameRing
     stream: Path
+    spool: BinaryIO | None = None
     _ticks: list[Tick] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -212,6 +224,10 @@ class Recorder:
 
     def start(self) -> None:
         """Begins the recording with the frame now on screen."""
+        if self.spool is not None:
+            rc = self._native.lib.uis_recorder_spool(self._pointer, self.spool.fileno())
+            if rc != 0:
+                raise RecorderError(f"cannot keep frames for a tape: {os.strerror(-rc)}")
         rc = self._native.lib.uis_recorder_start(self._pointer, 0)
         if rc != 0:
             raise RecorderError(f"the recorder does not start ({rc})")
@@ -300,8 +316,7 @@ class Recorder:
         tick = to_tick(raw, self.origin_ns)
         if raw.au_size:
             self._digests.append(bytes(ffi.buffer(raw.digests, raw.mbs * 8)))
-            shown = max(tick.present if tick.present is not None else tick.time, 0.0)
-            self._muxer.add(bytes(ffi.buffer(raw.au, raw.au_size)), shown, tick.keyframe)
+            self._muxer.add(bytes(ffi.buffer(raw.au, raw.au_size)), tick.shown, tick.keyframe)
         self._ticks.append(tick)
 
 

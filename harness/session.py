@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from playwright.sync_api import Page
 from typing_extensions import Self
@@ -21,17 +21,20 @@ from . import __version__
 from .browser import BrowserSession, LayerEnvironment, find_browser
 from .checks import CheckResult, Status, check_recording
 from .display import VirtualDisplay
-from .errors import CaptureError, EnvironmentProblem, HarnessError, RecorderError
+from .errors import CaptureError, EnvironmentProblem, HarnessError, RecorderError, TapeError
 from .media import prepare_clips
 from .metrics import Mark, Metrics, PhaseSpan, measure
 from .native import layer_dir, native
 from .observer import Observer
 from .recorder import Recorder, RecorderSettings, Recording
+from .replay import Counter, environment_of, open_tape, replay
 from .report import remux_to_mp4, write_html, write_metrics, write_ticks
 from .ring import FrameRing
 from .scenario import Scenario
 from .server import SiteServer
 from .steps import StepRunner
+from .tape import TapedSpan, TapeHeader, recipe_of, tape_path
+from .tape_writer import open_spool, write_tape
 from .verdict import Verdict, failures, judge, standing_checks
 from .video_state import VideoStateTracker
 
@@ -63,6 +66,17 @@ class SessionSettings:
     display: str | None = None
     port: int = 0
     scenario_path: Path = Path("(python)")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is left to judge when Chrome is gone, or when there was none."""
+
+    title: str
+    folder: Path
+    recording: Recording
+    screenshots: tuple[Path, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,14 +131,21 @@ class Session:
     ...     session.wait(2)
     ...     recording = session.stop()
 
+    `spool` takes what the recorder took, for a tape; it must outlive the context.
     Leaving the context ends Chrome, the display, the server and the ring, whatever
     happened inside; a recording that still runs is ended and its file finished.
 
     Raises on entry: EnvironmentProblem, BrowserError, MediaError.
     """
 
-    def __init__(self, settings: SessionSettings, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        settings: SessionSettings,
+        observer: Observer | None = None,
+        spool: BinaryIO | None = None,
+    ) -> None:
         self.settings = settings
+        self._spool = spool
         self.observer = observer or Observer()
         self.marks: list[Mark] = []
         self.screenshots: list[Path] = []
@@ -157,7 +178,7 @@ class Session:
             )
             tracker = VideoStateTracker(self._ring.set_regions, r.width, r.height)
             tracker.attach(self._browser.context)
-            self._recorder = Recorder(r, self._ring, s.folder / STREAM_NAME)
+            self._recorder = Recorder(r, self._ring, s.folder / STREAM_NAME, self._spool)
             self._cleanup.callback(self._recorder.close)
             self.runner = StepRunner(
                 self.page,
@@ -196,6 +217,18 @@ class Session:
     def missing(self) -> tuple[str, ...]:
         """Paths of the site that the page asked for and that do not exist."""
         return tuple(self._server.missing) if self._server else ()
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was recorded; once it was stopped."""
+        assert self.recording is not None
+        return Evidence(
+            self.settings.title,
+            self.settings.folder,
+            self.recording,
+            tuple(self.screenshots),
+            self.missing,
+        )
 
     def open(self) -> None:
         """Opens the page, waits until it is ready and until its frames arrive.
@@ -360,12 +393,15 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the command line or pytest's options say for every scenario."""
+    """What the command line or pytest's options say for every scenario. At most one of
+    tape_record and tape_replay is given: a folder of tapes."""
 
     browser: str | None = None
     wsi: Literal["virtual", "passthrough"] | None = None
     display: str | None = None
     port: int = 0
+    tape_record: Path | None = None
+    tape_replay: Path | None = None
 
 
 @dataclass
@@ -417,19 +453,38 @@ def run_scenario(
     options: RunOptions | None = None,
     observer: Observer | None = None,
 ) -> Result:
-    """Plays, records, checks and judges a scenario; leaves everything in `folder`.
+    """Plays, records, checks and judges a scenario; leaves everything in `folder`. With
+    `tape_replay` its tape is played instead of a browser; with `tape_record` a tape is
+    made of a scenario that was played to its end.
 
     What goes wrong while it plays is in the result, together with what was
     recorded until then. Ctrl-C leaves the same files and goes on as
     KeyboardInterrupt.
 
     Raises:
-        HarnessError: it could not begin (no browser, no driver, ...).
+        HarnessError: it could not begin (no browser, no driver, no tape, ...).
     """
     observer = observer or Observer()
+    options = options or RunOptions()
+    if options.tape_replay is not None:
+        return _replay_scenario(scenario, folder, options.tape_replay, observer)
+    with contextlib.ExitStack() as stack:
+        spool = None
+        if options.tape_record is not None:
+            spool = stack.enter_context(open_spool(folder))
+        return _play_scenario(scenario, folder, options, observer, spool)
+
+
+def _play_scenario(
+    scenario: Scenario,
+    folder: Path,
+    options: RunOptions,
+    observer: Observer,
+    spool: BinaryIO | None,
+) -> Result:
     schedule = _Schedule()
     failure: BaseException | None = None
-    session = Session(settings_of(scenario, folder, options or RunOptions()), observer)
+    session = Session(settings_of(scenario, folder, options), observer, spool)
     with session:
         session.open()
         session.start()
@@ -449,29 +504,105 @@ def run_scenario(
             observer.recorded()
         environment = session.environment()
         if failure is not None and not isinstance(failure, Exception):
-            _conclude(session, scenario, schedule, environment, failure, observer)
+            _conclude(
+                session.evidence, scenario, schedule, session.marks, environment, failure, observer
+            )
             raise failure
-    return _conclude(session, scenario, schedule, environment, failure, observer)
+    evidence = session.evidence
+    if spool is not None and options.tape_record is not None:
+        path = tape_path(options.tape_record, scenario)
+        if failure is not None or evidence.recording.error:
+            observer.stage(f"the scenario broke off: no tape {path} is made")
+        else:
+            header = _tape_header(scenario, evidence, schedule, session.marks, environment)
+            try:
+                _make_tape(path, header, spool, observer)
+            except TapeError as error:
+                failure = error  # the recording itself is whole, and is judged all the same
+    return _conclude(evidence, scenario, schedule, session.marks, environment, failure, observer)
+
+
+def _tape_header(
+    scenario: Scenario,
+    evidence: Evidence,
+    schedule: _Schedule,
+    marks: Sequence[Mark],
+    environment: dict[str, str],
+) -> TapeHeader:
+    return TapeHeader(
+        title=scenario.title,
+        width=scenario.viewport.width,
+        height=scenario.viewport.height,
+        fps=scenario.fps,
+        ticks=len(evidence.recording.ticks),
+        environment=environment,
+        recipe=recipe_of(scenario),
+        spans=tuple(TapedSpan(span.name, span.start, span.end) for span in schedule.spans),
+        marks=tuple(marks),
+        missing=evidence.missing,
+        unseen_drops=evidence.recording.unseen_drops,
+    )
+
+
+def _make_tape(path: Path, header: TapeHeader, spool: BinaryIO, observer: Observer) -> None:
+    with (
+        _terminate_as_interrupt(),
+        observer.progress("making the tape", 2 * header.ticks) as progress,
+    ):
+        write_tape(path, header, spool, progress)
+    observer.stage(f"tape {path}, {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _replay_scenario(scenario: Scenario, folder: Path, tapes: Path, observer: Observer) -> Result:
+    observer.stage("opening the tape")
+    tape = open_tape(tapes, scenario)
+    settings = settings_of(scenario, folder, RunOptions()).recorder
+    folder.mkdir(parents=True, exist_ok=True)
+    counter = Counter()
+    with _terminate_as_interrupt():
+        observer.recording(counter, tape.header.ticks)
+        try:
+            recording = replay(tape, settings, folder / STREAM_NAME, counter)
+        finally:
+            observer.recorded()
+    phases = {phase.name: phase for phase in scenario.phases}
+    spans = [
+        PhaseSpan(
+            span.name, span.start, span.end, phases[span.name].duration, phases[span.name].line
+        )
+        for span in tape.header.spans
+    ]
+    evidence = Evidence(scenario.title, folder, recording, missing=tape.header.missing)
+    environment = environment_of(tape, settings)
+    return _conclude(
+        evidence,
+        scenario,
+        _Schedule(spans=spans),
+        tape.header.marks,
+        environment,
+        None,
+        observer,
+    )
 
 
 def _conclude(
-    session: Session,
+    evidence: Evidence,
     scenario: Scenario,
     schedule: _Schedule,
+    marks: Sequence[Mark],
     environment: dict[str, str],
     failure: BaseException | None,
     observer: Observer,
 ) -> Result:
     """Checks and reports what was recorded; Chrome may be gone already."""
-    assert session.recording is not None
-    metrics = measure(session.recording, scenario.title, schedule.spans, session.marks, environment)
+    metrics = measure(evidence.recording, scenario.title, schedule.spans, marks, environment)
     interrupted = failure is not None and not isinstance(failure, Exception)
     verdicts = () if interrupted else judge(scenario, metrics)
-    return conclude(session, metrics, verdicts, failure, observer, quick=interrupted)
+    return conclude(evidence, metrics, verdicts, failure, observer, quick=interrupted)
 
 
 def conclude(
-    session: Session,
+    evidence: Evidence,
     metrics: Metrics,
     verdicts: Sequence[Verdict],
     failure: BaseException | None,
@@ -480,8 +611,7 @@ def conclude(
     quick: bool = False,
 ) -> Result:
     """Runs the checks (not when `quick`), writes every report, and gives the result."""
-    recording = session.recording
-    assert recording is not None
+    recording = evidence.recording
     if quick:
         checks: tuple[CheckResult, ...] = (
             CheckResult("stream", Status.NOT_RUN, "interrupted before the checks"),
@@ -493,17 +623,17 @@ def conclude(
         failure = RecorderError(recording.error, "what was recorded until then is kept")
     if failure is not None and not isinstance(failure, (HarnessError, KeyboardInterrupt)):
         raise failure
-    folder = session.settings.folder
+    folder = evidence.folder
     result = Result(
-        title=session.settings.title,
+        title=evidence.title,
         folder=folder,
         recording=recording,
         metrics=metrics,
         checks=checks,
         verdicts=tuple(verdicts),
         failure=failure if isinstance(failure, HarnessError) else None,
-        screenshots=tuple(session.screenshots),
-        missing=session.missing,
+        screenshots=evidence.screenshots,
+        missing=evidence.missing,
     )
     observer.stage("writing the report")
     problems = ["interrupted"] if quick else result.problems

@@ -5,6 +5,7 @@
 
 #include "bits.h"
 #include "uisplice/pipeline.h"
+#include "uisplice/spool.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -12,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/* Of pixels between the recorder and a tape's file: 16 frames of 1280x720. */
+#define SPOOL_QUEUE_BYTES ((size_t)64 << 20)
 
 typedef struct record {
     struct record *next;
@@ -34,6 +38,8 @@ struct uis_recorder {
     uint64_t origin_ns; /* 0: not started */
     uint64_t end_ns;    /* 0: no end yet */
     uint64_t ticks;
+    uis_spool *spool; /* NULL: no tape is made */
+    uint64_t lost;    /* the ring's count since the beginning, once over */
     char error[512];
 
     record *handed_out; /* the consumer's, freed at its next call */
@@ -194,6 +200,37 @@ static bool await_tick(uis_recorder *r, uint64_t when) {
     return go;
 }
 
+static void spool_error(int rc, char *err, size_t err_size) {
+    snprintf(err, err_size, "cannot write what the tape is made of: %s", strerror(-rc));
+}
+
+/* Hands a tick to the spool, if there is one. */
+static int keep(uis_recorder *r, const uis_tick *t, const uis_bgra *now, const uis_bgra *before,
+                const uis_rect *damage, const uis_video_region *regions, uint32_t count, char *err,
+                size_t err_size) {
+    pthread_mutex_lock(&r->lock);
+    uis_spool *spool = r->spool;
+    pthread_mutex_unlock(&r->lock);
+    if (!spool)
+        return 0;
+    uis_spool_record record = {.index = t->index,
+                               .tick_ns = t->tick_ns,
+                               .present_ns = t->present_ns,
+                               .sequence = t->sequence,
+                               .presents = t->presents,
+                               .coalesced = t->coalesced,
+                               .dropped = t->dropped,
+                               .region_count = count};
+    if (now)
+        record.damage = *damage;
+    if (count)
+        memcpy(record.regions, regions, count * sizeof *regions);
+    int rc = uis_spool_add(spool, &record, now, before);
+    if (rc != 0)
+        spool_error(rc, err, err_size);
+    return rc;
+}
+
 static void *copy_of(const void *data, size_t size) {
     void *copy = malloc(size);
     if (copy)
@@ -213,6 +250,8 @@ static int process(uis_recorder *r, arrivals *a, bool first, record *item, char 
     t->sequence = slot->sequence;
     int rc = uis_pipeline_tick(r->pipeline, &now, first ? NULL : &before, &a->damage, regions,
                                count, slot->present_ns, t, err, err_size);
+    if (rc == 0)
+        rc = keep(r, t, &now, first ? NULL : &before, &a->damage, regions, count, err, err_size);
     hold(r, slot);
     if (rc != 0 || !t->au)
         return rc;
@@ -224,6 +263,14 @@ static int process(uis_recorder *r, arrivals *a, bool first, record *item, char 
         return 0;
     snprintf(err, err_size, "out of memory");
     return -1;
+}
+
+static uis_spool *take_spool(uis_recorder *r) {
+    pthread_mutex_lock(&r->lock);
+    uis_spool *spool = r->spool;
+    r->spool = NULL;
+    pthread_mutex_unlock(&r->lock);
+    return spool;
 }
 
 static void *run(void *argument) {
@@ -269,14 +316,25 @@ static void *run(void *argument) {
         item->tick.coalesced = a.count ? a.count - 1 : 0;
         item->tick.dropped = a.dropped;
         r->dropped += a.dropped;
-        if (a.newest && process(r, &a, k == 0, item, err, sizeof err) != 0) {
+        int rc = a.newest ? process(r, &a, k == 0, item, err, sizeof err)
+                          : keep(r, &item->tick, NULL, NULL, NULL, NULL, 0, err, sizeof err);
+        if (rc != 0) {
             record_free(item);
             finish(r, err);
             return NULL;
         }
         push(r, item);
     }
-    finish(r, NULL);
+    /* What the ring loses from here on is not the recording's: nobody reads any more. */
+    const uint64_t lost = ring_dropped(r) - r->ring_dropped;
+    pthread_mutex_lock(&r->lock);
+    r->lost = lost;
+    pthread_mutex_unlock(&r->lock);
+    /* The recording is over once its last pixels are in the file, too. */
+    int rc = uis_spool_close(take_spool(r));
+    if (rc != 0)
+        spool_error(rc, err, sizeof err);
+    finish(r, rc != 0 ? err : NULL);
     return NULL;
 }
 
@@ -320,6 +378,21 @@ int uis_recorder_create(const uis_recorder_config *config, uis_ring *ring, uis_r
     r->thread_started = true;
     pthread_setname_np(r->thread, "uis-recorder");
     *out = r;
+    return 0;
+}
+
+int uis_recorder_spool(uis_recorder *r, int fd) {
+    uis_spool *spool = NULL;
+    pthread_mutex_lock(&r->lock);
+    int rc = r->origin_ns || r->spool ? -EALREADY : 0;
+    pthread_mutex_unlock(&r->lock);
+    if (rc == 0)
+        rc = uis_spool_open(fd, SPOOL_QUEUE_BYTES, &spool);
+    if (rc != 0)
+        return rc;
+    pthread_mutex_lock(&r->lock);
+    r->spool = spool;
+    pthread_mutex_unlock(&r->lock);
     return 0;
 }
 
@@ -393,8 +466,7 @@ const char *uis_recorder_error(const uis_recorder *r) {
 }
 
 uint64_t uis_recorder_unseen_drops(const uis_recorder *r) {
-    uint64_t counted = ring_dropped(r) - r->ring_dropped;
-    return counted > r->dropped ? counted - r->dropped : 0;
+    return r->lost > r->dropped ? r->lost - r->dropped : 0;
 }
 
 void uis_recorder_destroy(uis_recorder *r) {
@@ -406,6 +478,7 @@ void uis_recorder_destroy(uis_recorder *r) {
     pthread_mutex_unlock(&r->lock);
     if (r->thread_started)
         pthread_join(r->thread, NULL);
+    uis_spool_close(r->spool); /* still there where the recording broke off */
     if (r->held)
         uis_ring_release(r->held);
     record_free(r->handed_out);

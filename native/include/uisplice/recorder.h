@@ -113,6 +113,11 @@ typedef struct uis_recorder uis_recorder;
 int uis_recorder_create(const uis_recorder_config *config, uis_ring *ring, uis_recorder **out,
                         char *err, size_t err_size);
 
+/* Keeps what every tick took in the file fd (see spool.h), for a tape. Call it
+ * before start; fd stays the caller's and must outlive the recording. A write
+ * that fails ends the recording with an error. 0 or a negative errno. */
+int uis_recorder_spool(uis_recorder *recorder, int fd);
+
 /* Starts the thread. Tick 0 takes the frame standing at origin_ns (0: now).
  * Also sets the ring's pacing so that Chrome presents on the same beat.
  * Returns 0 or a negative errno. */
