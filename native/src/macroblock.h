@@ -4,8 +4,9 @@
  * into another slice.
  *
  * What depends on a macroblock's neighbours (vectors' predictors, nC, skip runs,
- * QP deltas) is held resolved; what does not (levels, intra modes under
- * constrained intra prediction) stays as bits of the slice it came from. */
+ * QP deltas) is held resolved; what does not (levels) stays as bits of the slice it
+ * came from. Intra modes stay bits too: a macroblock whose neighbours would change
+ * their meaning is not written as it is (placement.h). */
 #ifndef UIS_MACROBLOCK_H
 #define UIS_MACROBLOCK_H
 
@@ -52,6 +53,8 @@ typedef struct uis_macroblock {
     int8_t ref[4];                   /* by 8x8; -1 for intra */
     uis_vector mv[16];               /* by 4x4, raster order inside the macroblock */
     uint8_t nonzero[24];             /* total_coeff by 4x4: luma raster 16, Cb 4, Cr 4 */
+    uint8_t i4_mode[16];             /* Intra4x4PredMode by 4x4, raster order */
+    uint8_t chroma_mode;             /* intra_chroma_pred_mode */
     uint32_t intra_from, intra_bits; /* prediction modes, or I_PCM samples, as bits */
     uis_block blocks[UIS_BLOCKS];    /* 0..15 luma in coding order; by UIS_BLOCK_* */
 } uis_macroblock;
@@ -130,6 +133,10 @@ uis_vector uis_predict_vector(const uis_mb_picture *picture, uint32_t address, u
                               uint32_t by, uint32_t bw, int ref, int shape);
 /* The vector a P_Skip macroblock infers (8.4.1.1). */
 uis_vector uis_predict_skip(const uis_mb_picture *picture, uint32_t address);
+/* The mode predicted for an Intra 4x4 block (8.3.1.1), where
+ * constrained_intra_pred_flag is 0. */
+uint8_t uis_predict_i4_mode(const uis_mb_picture *picture, uint32_t address, uint32_t bx,
+                            uint32_t by);
 /* True if a neighbour makes that vector zero at once. */
 bool uis_skip_is_still(const uis_mb_picture *picture);
 /* nC of a block (9.2.1): plane 0 luma, 1 Cb, 2 Cr; x, y in 4x4 units of that plane. */

@@ -129,6 +129,23 @@ uis_vector uis_predict_skip(const uis_mb_picture *p, uint32_t address) {
     return uis_predict_vector(p, address, 0, 0, 4, 0, 0);
 }
 
+enum { MODE_DC = 2 };
+
+static uint8_t i4_mode_of(const uis_macroblock *mb, uint32_t x, uint32_t y) {
+    return mb->kind == UIS_MB_I4X4 ? mb->i4_mode[y * 4 + x] : MODE_DC;
+}
+
+uint8_t uis_predict_i4_mode(const uis_mb_picture *p, uint32_t address, uint32_t x, uint32_t y) {
+    const uis_macroblock *self = &p->mbs[address];
+    const uis_macroblock *left = x > 0 ? self : p->near.left;
+    const uis_macroblock *up = y > 0 ? self : p->near.up;
+    if (!left || !up)
+        return MODE_DC;
+    const uint8_t a = i4_mode_of(left, x > 0 ? x - 1 : 3, y);
+    const uint8_t b = i4_mode_of(up, x, y > 0 ? y - 1 : 3);
+    return a < b ? a : b;
+}
+
 int uis_predict_nc(const uis_mb_picture *p, uint32_t address, int plane, uint32_t x, uint32_t y) {
     const uint32_t side = plane == 0 ? 4 : 2, base = plane == 0 ? 0 : plane == 1 ? 16 : 20;
     const uis_macroblock *self = &p->mbs[address];

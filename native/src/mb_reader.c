@@ -238,16 +238,25 @@ static bool read_inter(uis_bit_reader *r, const uis_slice_context *s, const uis_
     }
 }
 
-/* Prediction modes stay bits. */
-static bool read_intra_modes(uis_bit_reader *r, uis_macroblock *mb) {
+/* Prediction modes stay bits; what they come to is noted beside. */
+static bool read_intra_modes(uis_bit_reader *r, const uis_mb_picture *p, uint32_t address,
+                             uis_macroblock *mb) {
     memset(mb->ref, -1, 4);
     mb->intra_from = (uint32_t)r->position;
     if (mb->kind == UIS_MB_I4X4)
-        for (int i = 0; i < 16; i++)
-            if (!uis_read_bits(r, 1))
-                uis_skip_bits(r, 3);
-    if (uis_read_ue(r) > 3) /* intra_chroma_pred_mode */
+        for (uint32_t i = 0; i < 16; i++) {
+            const uint32_t x = uis_block_x(i), y = uis_block_y(i);
+            uint8_t mode = uis_predict_i4_mode(p, address, x, y);
+            if (!uis_read_bits(r, 1)) { /* prev_intra4x4_pred_mode_flag */
+                const uint8_t rest = (uint8_t)uis_read_bits(r, 3);
+                mode = (uint8_t)(rest + (rest >= mode));
+            }
+            mb->i4_mode[y * 4 + x] = mode;
+        }
+    const uint32_t chroma = uis_read_ue(r);
+    if (chroma > 3)
         return false;
+    mb->chroma_mode = (uint8_t)chroma;
     mb->intra_bits = (uint32_t)r->position - mb->intra_from;
     return true;
 }
@@ -287,7 +296,7 @@ static bool read_macroblock(uis_bit_reader *r, const uis_slice_context *s, uis_m
             mb->i16_type = (uint8_t)(type - 1);
             mb->cbp = (uint8_t)((mb->i16_type >= 12 ? 15 : 0) | mb->i16_type / 4 % 3 << 4);
         }
-        if (!read_intra_modes(r, mb))
+        if (!read_intra_modes(r, p, address, mb))
             return false;
     }
     if (mb->kind != UIS_MB_I16X16) {

@@ -25,6 +25,13 @@
  * and stays so for this many pictures. */
 #define RELEASED_FOR 24
 
+/* A video must have stood still for this many pictures before it gets a region: one
+ * that is about to move would lose it at once, and each start codes it anew. */
+#define ADOPT_AFTER 6
+
+/* 1 / share of a region that changes at once when its scene does. */
+#define GHOST_SHARE 2
+
 /* A decoder's picture, and how far it is from the source. */
 typedef struct uis_shown {
     uis_i420 picture;
@@ -168,6 +175,7 @@ int uis_picture_coder_open(const uis_recorder_config *config, uis_picture_coder 
     const uis_stream_format format = {config->width, config->height, config->fps_num,
                                       config->fps_den};
     uis_splicer_init(&c->splicer, &format, &c->full_parameters, config->faults);
+    c->regions.adopt_after = ADOPT_AFTER;
     *out = c;
     return 0;
 }
@@ -374,9 +382,11 @@ static int encode_region(uis_picture_coder *c, uis_region *r, bool idr, bool deb
 }
 
 /* Codes the regions that changed. `deblock` may be taken back: a region that starts
- * over is intra up to its border; then all that were coded with it start over too. */
-static int encode_regions(uis_picture_coder *c, bool *deblock, uis_placement *placement,
-                          uis_tick *tick, char *err, size_t err_size) {
+ * over is intra up to its border; then all that were coded with it start over too.
+ * Beside encoder 1's macroblocks (`outside`) none can start over. 0; 1: one would have
+ * to; -1: failed. */
+static int encode_regions(uis_picture_coder *c, bool *deblock, bool outside,
+                          uis_placement *placement, uis_tick *tick, char *err, size_t err_size) {
     bool changed[UIS_RING_MAX_REGIONS], again = false;
     for (uint32_t i = 0; i < c->regions.count; i++)
         changed[i] = uis_region_changed(&c->regions, &c->regions.items[i], c->changed);
@@ -385,6 +395,8 @@ static int encode_regions(uis_picture_coder *c, bool *deblock, uis_placement *pl
         if (!changed[i])
             continue;
         int rc = encode_region(c, r, again || r->coded[0] == 0, *deblock, tick, err, err_size);
+        if (rc == 1 && outside)
+            return 1;
         if (rc == 1 && *deblock) {
             *deblock = false;
             again = true;
@@ -446,11 +458,11 @@ static bool surroundings_are_constant(uis_picture_coder *c) {
 
 /* One picture of parts: encoder 1's if something outside the regions changed, and
  * those regions' that changed. */
-static int code_parts(uis_picture_coder *c, bool outside, const uis_mb_rect *released,
-                      uint32_t released_count, uis_tick *tick, uis_buffer *au, char *err,
-                      size_t err_size) {
+static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_t released_count,
+                      uis_tick *tick, uis_buffer *au, char *err, size_t err_size) {
     uint64_t begin = uis_now_ns();
     uis_regions *regions = &c->regions;
+    const bool outside = uis_regions_outside_changed(regions, c->changed, c->full_coded[0]);
     uis_placement p = {.width = c->mb_width,
                        .height = c->mb_height,
                        .count = regions->count + 1,
@@ -466,8 +478,9 @@ static int code_parts(uis_picture_coder *c, bool outside, const uis_mb_rect *rel
             continue;
         deblock &= r->coded[0] != 0 && uis_region_border_is_constant(r);
     }
-    if (encode_regions(c, &deblock, &p, tick, err, err_size) != 0)
-        return -1;
+    int rc = encode_regions(c, &deblock, outside, &p, tick, err, err_size);
+    if (rc != 0)
+        return rc;
     uint64_t encoded = uis_now_ns();
     tick->encode_ns += encoded - begin;
     if (outside) {
@@ -498,7 +511,7 @@ static int code_parts(uis_picture_coder *c, bool outside, const uis_mb_rect *rel
     }
     p.deblock = deblock;
     p.constrained = tick->region_idr;
-    int rc = uis_place(&p);
+    rc = uis_place(&p);
     tick->check_ns += uis_now_ns() - encoded;
     if (rc < 0) {
         snprintf(err, err_size, "out of memory while placing macroblocks");
@@ -558,52 +571,112 @@ static int open_region(uis_picture_coder *c, const uis_wanted_region *wanted, ch
                                   err, err_size);
 }
 
+/* Where encoder 1's picture is not the stream's, apart from the regions that live. */
+typedef struct left_behind {
+    uis_mb_rect rects[2 * UIS_RING_MAX_REGIONS];
+    uint32_t count;
+} left_behind;
+
+static void release(uis_picture_coder *c, uint32_t index, left_behind *left) {
+    const uis_mb_rect at = c->regions.items[index].at;
+    left->rects[left->count++] = at;
+    uis_regions_release(&c->regions, index);
+    /* For encoder 1 all of it is new. */
+    for (uint32_t y = at.y; y < at.y + at.h; y++)
+        for (uint32_t x = at.x; x < at.x + at.w; x++)
+            c->changed[y * c->mb_width + x] = c->fed;
+}
+
+static bool too_large(const uis_picture_coder *c, const uis_mb_rect *at) {
+    return (uint64_t)at->w * at->h * 100 > (uint64_t)c->config.region_limit * c->mbs;
+}
+
+/* Gives a video a region of its own. Regions in its way end; one that still has a
+ * video becomes part of it. */
+static int adopt(uis_picture_coder *c, uis_wanted_region wanted, bool seen_is_kept,
+                 left_behind *left, char *err, size_t err_size) {
+    uis_regions *regions = &c->regions;
+    for (uint32_t i = 0; i < regions->count; i++) {
+        const uis_region *r = &regions->items[i];
+        if (!r->ghost && uis_mb_rect_meet(&r->at, &wanted.at) &&
+            !uis_mb_rect_contains(&wanted.at, &r->at)) {
+            wanted.at = uis_mb_rect_united(&wanted.at, &r->at);
+            wanted.core = uis_mb_rect_united(&wanted.core, &r->core);
+            i = UINT32_MAX; /* the larger one may meet others */
+        }
+    }
+    if (too_large(c, &wanted.at) ||
+        uis_regions_ring_changed(regions, &wanted.at, c->changed, c->full_coded[0]))
+        return 0;
+    /* For encoder 1 the place stays as it last coded it. */
+    if (!seen_is_kept)
+        uis_i420_copy(&c->source, &c->seen);
+    const uis_mb_rect *at = &wanted.at;
+    for (uint32_t y = at->y; y < at->y + at->h; y++)
+        for (uint32_t x = at->x; x < at->x + at->w; x++)
+            if (regions->owner[y * c->mb_width + x] == 0) {
+                const uis_i420 from = uis_i420_crop(&c->shown.picture, x * 16, y * 16, 16, 16);
+                uis_i420 to = uis_i420_crop(&c->seen, x * 16, y * 16, 16, 16);
+                uis_i420_copy(&from, &to);
+            }
+    for (uint32_t i = 0; i < regions->count;) {
+        if (uis_mb_rect_meet(&regions->items[i].at, &wanted.at))
+            release(c, i, left);
+        else
+            i++;
+    }
+    return open_region(c, &wanted, err, err_size);
+}
+
+/* Decides which regions live at this picture. */
+static int plan_regions(uis_picture_coder *c, const uis_classification *k, left_behind *left,
+                        char *err, size_t err_size) {
+    uis_regions *regions = &c->regions;
+    const bool had_some = regions->count > 0;
+    for (uint32_t i = 0; i < regions->count;) {
+        uis_region *r = &regions->items[i];
+        r->ghost = !uis_region_follow(r, regions, k);
+        /* Once its video has gone, a region goes at the next change of scene, when
+         * encoder 1 can take over at no cost: what was there is worth nothing. */
+        const bool over =
+            r->ghost &&
+            uis_regions_changed_in(regions, &r->at, c->changed, c->fed - 1) * GHOST_SHARE >
+                r->at.w * r->at.h;
+        const bool dear = r->patch_debt > r->start_bytes &&
+                          uis_regions_ring_changed(regions, &r->at, c->changed, c->full_coded[0]);
+        if (dear)
+            uis_regions_block(regions, &r->at, RELEASED_FOR);
+        if (over || dear)
+            release(c, i, left);
+        else
+            i++;
+    }
+    uis_wanted_region wanted[UIS_RING_MAX_REGIONS];
+    const uint32_t count = uis_regions_want(regions, k, guard(c), wanted);
+    for (uint32_t i = 0; i < count && regions->count < UIS_RING_MAX_REGIONS; i++)
+        if (adopt(c, wanted[i], had_some || regions->count > 0, left, err, err_size) != 0)
+            return -1;
+    return 0;
+}
+
 /* Merging: a video is coded by one encoder only, as long as its region lives. */
 static int code_merging(uis_picture_coder *c, const uis_classification *k, uis_tick *tick,
                         uis_buffer *au, char *err, size_t err_size) {
     uis_regions *regions = &c->regions;
     if (keyframe_due(c, tick->index))
         return code_keyframe(c, tick, au, err, err_size);
-    uis_wanted_region wanted[UIS_RING_MAX_REGIONS];
-    const uint32_t count = uis_regions_want(regions, k, guard(c), c->config.region_limit, wanted);
-
-    uis_mb_rect released[UIS_RING_MAX_REGIONS];
-    uint32_t released_count = 0;
-    for (uint32_t i = 0; i < regions->count;) {
-        const uis_mb_rect at = regions->items[i].at;
-        if (regions->items[i].patch_debt > regions->items[i].start_bytes &&
-            uis_regions_ring_changed(regions, &at, c->changed, c->full_coded[0]))
-            uis_regions_block(regions, &at, RELEASED_FOR);
-        else if (uis_regions_is_wanted(&regions->items[i], wanted, count)) {
-            i++;
-            continue;
-        }
-        released[released_count++] = at;
-        uis_regions_release(regions, i);
-        /* For encoder 1 all of it is new. */
-        for (uint32_t y = at.y; y < at.y + at.h; y++)
-            for (uint32_t x = at.x; x < at.x + at.w; x++)
-                c->changed[y * c->mb_width + x] = c->fed;
-    }
-    for (uint32_t i = 0; i < count && released_count == 0; i++) {
-        if (!wanted[i].adopt || uis_regions_find(regions, &wanted[i].at) ||
-            uis_regions_ring_changed(regions, &wanted[i].at, c->changed, c->full_coded[0]))
-            continue;
-        if (regions->count == 0)
-            uis_i420_copy(&c->source, &c->seen);
-        if (open_region(c, &wanted[i], err, err_size) != 0)
-            return -1;
-        /* For encoder 1 the place stays as it last coded it. */
-        const uis_mb_rect *at = &wanted[i].at;
-        const uis_i420 from =
-            uis_i420_crop(&c->shown.picture, at->x * 16, at->y * 16, at->w * 16, at->h * 16);
-        uis_i420 to = uis_i420_crop(&c->seen, at->x * 16, at->y * 16, at->w * 16, at->h * 16);
-        uis_i420_copy(&from, &to);
-    }
-    const bool outside = uis_regions_outside_changed(regions, c->changed, c->full_coded[0]);
-    if (regions->count == 0 && released_count == 0)
+    left_behind left = {.count = 0};
+    if (plan_regions(c, k, &left, err, err_size) != 0)
+        return -1;
+    if (regions->count == 0 && left.count == 0)
         return code_full(c, false, tick, au, err, err_size);
-    return code_parts(c, outside, released, released_count, tick, au, err, err_size);
+    int rc = code_parts(c, left.rects, left.count, tick, au, err, err_size);
+    if (rc == 1) { /* a region would have to start over beside a changing surrounding */
+        while (regions->count)
+            release(c, 0, &left);
+        rc = code_parts(c, left.rects, left.count, tick, au, err, err_size);
+    }
+    return rc;
 }
 
 /* Not merging, for comparison: CHANGED pictures are encoder 1's alone, and one
@@ -645,7 +718,7 @@ static int code_apart(uis_picture_coder *c, const uis_classification *k, uis_tic
                        .in_ltr0 = c->in_ltr0};
     bool deblock = false;
     uis_region_mark_constant(r, c->changed, c->mb_width);
-    if (encode_regions(c, &deblock, &p, tick, err, err_size) != 0)
+    if (encode_regions(c, &deblock, false, &p, tick, err, err_size) != 0)
         return -1;
     uint64_t encoded = uis_now_ns();
     tick->encode_ns = encoded - begin;

@@ -127,10 +127,46 @@ static bool borders_are_static(const uis_placement *p) {
     return true;
 }
 
+enum { LEFT = 1, UP = 2, UP_LEFT = 4, UP_RIGHT = 8, ALL = 15 };
+
+/* Which neighbouring macroblocks' samples an intra macroblock takes (8.3). */
+static unsigned samples_taken(const uis_macroblock *mb) {
+    /* By Intra4x4PredMode 0..8, Intra16x16PredMode, intra_chroma_pred_mode. */
+    static const uint8_t by_i4[9] = {UP,
+                                     LEFT,
+                                     LEFT | UP,
+                                     UP | UP_RIGHT,
+                                     LEFT | UP | UP_LEFT,
+                                     LEFT | UP | UP_LEFT,
+                                     LEFT | UP | UP_LEFT,
+                                     UP | UP_RIGHT,
+                                     LEFT};
+    static const uint8_t by_i16[4] = {UP, LEFT, LEFT | UP, LEFT | UP | UP_LEFT};
+    static const uint8_t by_chroma[4] = {LEFT | UP, LEFT, UP, LEFT | UP | UP_LEFT};
+    unsigned taken = by_chroma[mb->chroma_mode & 3];
+    if (mb->kind == UIS_MB_I16X16)
+        return taken | by_i16[mb->i16_type & 3];
+    for (uint32_t i = 0; i < 16; i++) {
+        const uint32_t x = i & 3, y = i >> 2;
+        const unsigned t = by_i4[mb->i4_mode[i] < 9 ? mb->i4_mode[i] : 2];
+        if (x == 0)
+            taken |= t & LEFT;
+        if (y == 0)
+            taken |= t & UP;
+        /* Corners: of the first and last block of the row above; of blocks beside the
+         * left edge further down the corner is in the left macroblock. */
+        if (t & UP_LEFT)
+            taken |= x == 0 && y == 0 ? UP_LEFT : x == 0 ? LEFT : y == 0 ? UP : 0;
+        if (t & UP_RIGHT && y == 0)
+            taken |= x == 3 ? UP_RIGHT : UP;
+    }
+    return taken;
+}
+
 /* True if the intra macroblock at (x, y) has a neighbour that its encoder had
- * otherwise: available or not, or with other samples. */
+ * otherwise: available or not, or with other samples or another mode. */
 static bool sees_others(const uis_placement *p, uint32_t x, uint32_t y) {
-    static const int8_t neighbours[4][2] = {{-1, 0}, {-1, -1}, {0, -1}, {1, -1}};
+    static const int8_t neighbours[4][2] = {{-1, 0}, {0, -1}, {-1, -1}, {1, -1}}; /* LEFT.. */
     const uis_macroblock *mb = at(p, x, y);
     if (!mb || mb->kind < UIS_MB_I4X4 || mb->kind == UIS_MB_PCM)
         return false;
@@ -143,7 +179,14 @@ static bool sees_others(const uis_placement *p, uint32_t x, uint32_t y) {
         /* Its own part's neighbours were all there. Encoder 1 saw something at every
          * place; a region saw nothing beyond its edge. */
         const bool own = p->owner[ny * p->width + nx] == owner;
-        if (own ? hidden : owner == 0 || !hidden)
+        if (own ? hidden : owner != 0 && !hidden)
+            return true;
+        if (own || owner != 0)
+            continue;
+        const uis_macroblock *other = at(p, nx, ny);
+        const bool modes =
+            k < 2 && mb->kind == UIS_MB_I4X4 && (hidden || (other && other->kind == UIS_MB_I4X4));
+        if (modes || samples_taken(mb) >> k & 1)
             return true;
     }
     return false;

@@ -16,6 +16,7 @@ typedef struct uis_region {
     uis_open_edges open; /* edges that are the frame's */
     uint64_t coded[2];   /* the coder's clock at its last and last but one picture; 0: none */
     bool fresh;          /* no picture of it is in the stream yet */
+    bool ghost;          /* its video has gone */
     bool freeze;         /* the guard is declared constant at once, without refining it */
     uint8_t *constant;   /* scratch: flags for the encoder, by macroblock of the region */
     uis_part part;       /* its last picture */

@@ -75,31 +75,20 @@ const uis_region *uis_regions_find(const uis_regions *r, const uis_mb_rect *at) 
     return NULL;
 }
 
-bool uis_regions_is_wanted(uis_region *region, const uis_wanted_region *wanted, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++)
-        if (uis_mb_rect_same(&region->at, &wanted[i].at)) {
-            region->core = wanted[i].core;
-            return true;
-        }
-    return false;
-}
-
-static uis_mb_rect united(const uis_mb_rect *a, const uis_mb_rect *b) {
+uis_mb_rect uis_mb_rect_united(const uis_mb_rect *a, const uis_mb_rect *b) {
     const uint32_t x0 = a->x < b->x ? a->x : b->x, y0 = a->y < b->y ? a->y : b->y;
     const uint32_t x1 = a->x + a->w > b->x + b->w ? a->x + a->w : b->x + b->w;
     const uint32_t y1 = a->y + a->h > b->y + b->h ? a->y + a->h : b->y + b->h;
     return (uis_mb_rect){x0, y0, x1 - x0, y1 - y0};
 }
 
-static bool contains(const uis_mb_rect *a, const uis_mb_rect *b) {
+bool uis_mb_rect_contains(const uis_mb_rect *a, const uis_mb_rect *b) {
     return b->x >= a->x && b->y >= a->y && b->x + b->w <= a->x + a->w && b->y + b->h <= a->y + a->h;
 }
 
-static uis_wanted_region around(const uis_regions *r, const uis_rect *video, uint32_t guard,
-                                bool plays) {
+static uis_wanted_region around(const uis_regions *r, const uis_rect *video, uint32_t guard) {
     return (uis_wanted_region){.at = uis_mb_cover(video, guard, r->width, r->height),
-                               .core = uis_mb_cover(video, 0, r->width, r->height),
-                               .adopt = plays};
+                               .core = uis_mb_cover(video, 0, r->width, r->height)};
 }
 
 /* Two that overlap become one, until none do. */
@@ -107,9 +96,8 @@ static uint32_t unite_overlapping(uis_wanted_region *list, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = i + 1; k < count; k++)
             if (uis_mb_rect_meet(&list[i].at, &list[k].at)) {
-                list[i].at = united(&list[i].at, &list[k].at);
-                list[i].core = united(&list[i].core, &list[k].core);
-                list[i].adopt |= list[k].adopt;
+                list[i].at = uis_mb_rect_united(&list[i].at, &list[k].at);
+                list[i].core = uis_mb_rect_united(&list[i].core, &list[k].core);
                 list[k] = list[--count];
                 i = UINT32_MAX; /* the larger one may meet others: begin again */
                 break;
@@ -117,40 +105,64 @@ static uint32_t unite_overlapping(uis_wanted_region *list, uint32_t count) {
     return count;
 }
 
+static bool is_blocked(const uis_regions *r, const uis_mb_rect *at) {
+    for (uint32_t k = 0; k < UIS_RING_MAX_REGIONS; k++)
+        if (r->blocked_for[k] && uis_mb_rect_meet(&r->blocked[k], at))
+            return true;
+    return false;
+}
+
+static uint32_t stood(const uis_regions *r, const uis_mb_rect *at) {
+    for (uint32_t k = 0; k < r->standing_count; k++)
+        if (uis_mb_rect_same(&r->standing[k].at, at))
+            return r->standing[k].pictures;
+    return 0;
+}
+
 uint32_t uis_regions_want(uis_regions *r, const uis_classification *c, uint32_t guard,
-                          uint32_t limit, uis_wanted_region out[UIS_RING_MAX_REGIONS]) {
+                          uis_wanted_region out[UIS_RING_MAX_REGIONS]) {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < c->video_count; i++)
-        out[count++] = around(r, &c->videos[i], guard, true);
-    for (uint32_t i = 0; i < c->paused_count && count < UIS_RING_MAX_REGIONS; i++) {
-        const uis_wanted_region w = around(r, &c->paused[i], guard, false);
+    for (uint32_t i = 0; i < c->video_count; i++) {
+        const uis_wanted_region w = around(r, &c->videos[i], guard);
+        bool has_one = false;
         for (uint32_t k = 0; k < r->count; k++)
-            if (contains(&r->items[k].at, &w.at)) {
-                out[count++] = w;
-                break;
-            }
+            has_one |= uis_mb_rect_contains(&r->items[k].at, &w.core);
+        if (!has_one)
+            out[count++] = w;
     }
     count = unite_overlapping(out, count);
-    for (uint32_t i = 0; i < count;) {
-        if ((uint64_t)out[i].at.w * out[i].at.h * 100 > (uint64_t)limit * r->width * r->height)
-            out[i] = out[--count];
-        else
-            i++;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        bool stood = false;
-        for (uint32_t k = 0; k < r->stood_count; k++)
-            stood |= uis_mb_rect_same(&r->stood[k], &out[i].at);
-        out[i].adopt &= stood;
-        for (uint32_t k = 0; k < UIS_RING_MAX_REGIONS; k++)
-            out[i].adopt &= r->blocked_for[k] == 0 || !uis_mb_rect_same(&r->blocked[k], &out[i].at);
-    }
+    uis_standing now[UIS_RING_MAX_REGIONS];
+    for (uint32_t i = 0; i < count; i++)
+        now[i] = (uis_standing){out[i].at, stood(r, &out[i].at) + 1};
+    memcpy(r->standing, now, count * sizeof *now);
+    r->standing_count = count;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (now[i].pictures > r->adopt_after && !is_blocked(r, &out[i].at))
+            out[kept++] = out[i];
     for (uint32_t k = 0; k < UIS_RING_MAX_REGIONS; k++)
         r->blocked_for[k] -= r->blocked_for[k] > 0;
-    for (uint32_t i = 0; i < count; i++)
-        r->stood[i] = out[i].at;
-    r->stood_count = count;
-    return count;
+    return kept;
+}
+
+static bool lies_in(const uis_region *region, const uis_regions *r, const uis_rect *video,
+                    uis_mb_rect *core, bool any) {
+    const uis_mb_rect covered = uis_mb_cover(video, 0, r->width, r->height);
+    if (!uis_mb_rect_contains(&region->at, &covered))
+        return false;
+    *core = any ? uis_mb_rect_united(core, &covered) : covered;
+    return true;
+}
+
+bool uis_region_follow(uis_region *region, const uis_regions *r, const uis_classification *c) {
+    bool any = false;
+    uis_mb_rect core = region->core;
+    for (uint32_t i = 0; i < c->video_count; i++)
+        any |= lies_in(region, r, &c->videos[i], &core, any);
+    for (uint32_t i = 0; i < c->paused_count; i++)
+        any |= lies_in(region, r, &c->paused[i], &core, any);
+    region->core = core;
+    return any;
 }
 
 uis_wanted_region uis_regions_bounding_box(const uis_regions *r, const uis_classification *c,
@@ -158,7 +170,7 @@ uis_wanted_region uis_regions_bounding_box(const uis_regions *r, const uis_class
     uis_rect box = {0, 0, 0, 0};
     for (uint32_t i = 0; i < c->video_count; i++)
         box = uis_rect_union(box, c->videos[i]);
-    return around(r, &box, guard, true);
+    return around(r, &box, guard);
 }
 
 bool uis_regions_outside_changed(const uis_regions *r, const uint64_t *changed, uint64_t since) {
@@ -169,12 +181,16 @@ bool uis_regions_outside_changed(const uis_regions *r, const uint64_t *changed, 
 }
 
 bool uis_region_changed(const uis_regions *r, const uis_region *region, const uint64_t *changed) {
-    const uis_mb_rect *at = &region->at;
+    return uis_regions_changed_in(r, &region->at, changed, region->coded[0]) > 0;
+}
+
+uint32_t uis_regions_changed_in(const uis_regions *r, const uis_mb_rect *at,
+                                const uint64_t *changed, uint64_t since) {
+    uint32_t count = 0;
     for (uint32_t y = at->y; y < at->y + at->h; y++)
         for (uint32_t x = at->x; x < at->x + at->w; x++)
-            if (changed[y * r->width + x] > region->coded[0])
-                return true;
-    return false;
+            count += changed[y * r->width + x] > since;
+    return count;
 }
 
 bool uis_changed_outside(const uis_mb_rect *at, const uint64_t *changed, uint64_t since,

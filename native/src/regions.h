@@ -9,16 +9,22 @@
 
 typedef struct uis_wanted_region {
     uis_mb_rect at, core;
-    bool adopt; /* it plays, and stood there at the last picture already */
 } uis_wanted_region;
+
+/* A place that a video asks for, and for how many pictures it has done so. */
+typedef struct uis_standing {
+    uis_mb_rect at;
+    uint32_t pictures;
+} uis_standing;
 
 typedef struct uis_regions {
     uint32_t width, height; /* of the frame, macroblocks */
     uis_region items[UIS_RING_MAX_REGIONS];
     uint32_t count;
-    uint8_t *owner;                          /* by macroblock: 0 encoder 1, k + 1 items[k] */
-    uis_mb_rect stood[UIS_RING_MAX_REGIONS]; /* asked for at the last picture */
-    uint32_t stood_count;
+    uint8_t *owner;                              /* by macroblock: 0 encoder 1, k + 1 items[k] */
+    uis_standing standing[UIS_RING_MAX_REGIONS]; /* asked for at the last picture */
+    uint32_t standing_count;
+    uint32_t adopt_after;                      /* pictures that a video must have stood still for */
     uis_mb_rect blocked[UIS_RING_MAX_REGIONS]; /* not to be adopted for some pictures */
     uint32_t blocked_for[UIS_RING_MAX_REGIONS];
 } uis_regions;
@@ -26,19 +32,20 @@ typedef struct uis_regions {
 int uis_regions_init(uis_regions *regions, uint32_t mb_width, uint32_t mb_height); /* 0 or -1 */
 void uis_regions_free(uis_regions *regions); /* a zeroed one is fine */
 
-/* What the videos ask for: each with `guard` macroblocks around it, those that would
- * overlap in one. A paused video keeps a region that it has, and gets no new one. What
- * is larger than `limit` percent of the frame is left to encoder 1: a second encoder
- * would save nothing. Returns how many. Call it once a picture. */
+/* What the videos that play ask for, those without a region: each with `guard`
+ * macroblocks around it, those that would overlap in one. Only what has stood still for
+ * some pictures is given out. Returns how many. Call it once a picture. */
 uint32_t uis_regions_want(uis_regions *regions, const uis_classification *c, uint32_t guard,
-                          uint32_t limit, uis_wanted_region out[UIS_RING_MAX_REGIONS]);
+                          uis_wanted_region out[UIS_RING_MAX_REGIONS]);
+
+/* True if a video, playing or paused, still lies within the region; its core then
+ * follows. */
+bool uis_region_follow(uis_region *region, const uis_regions *regions, const uis_classification *c);
 
 /* One region around all videos that play. */
 uis_wanted_region uis_regions_bounding_box(const uis_regions *regions, const uis_classification *c,
                                            uint32_t guard);
 
-/* True if the region is among those wanted; takes over its new core. */
-bool uis_regions_is_wanted(uis_region *region, const uis_wanted_region *wanted, uint32_t count);
 /* Keeps the place from being adopted for the next `pictures` pictures. */
 void uis_regions_block(uis_regions *regions, const uis_mb_rect *at, uint32_t pictures);
 const uis_region *uis_regions_find(const uis_regions *regions, const uis_mb_rect *at);
@@ -56,6 +63,8 @@ bool uis_regions_outside_changed(const uis_regions *regions, const uint64_t *cha
                                  uint64_t since); /* of encoder 1 */
 bool uis_region_changed(const uis_regions *regions, const uis_region *region,
                         const uint64_t *changed); /* of a region, since its last picture */
+uint32_t uis_regions_changed_in(const uis_regions *regions, const uis_mb_rect *at,
+                                const uint64_t *changed, uint64_t since); /* how many in `at` */
 bool uis_regions_ring_changed(const uis_regions *regions, const uis_mb_rect *at,
                               const uint64_t *changed, uint64_t since); /* just around `at` */
 bool uis_changed_outside(const uis_mb_rect *at, const uint64_t *changed, uint64_t since,
@@ -64,6 +73,10 @@ bool uis_changed_outside(const uis_mb_rect *at, const uint64_t *changed, uint64_
 /* Copies encoder 1's macroblocks that changed after `since`. */
 void uis_regions_copy_outside(const uis_regions *regions, const uis_i420 *from,
                               const uint64_t *changed, uint64_t since, uis_i420 *to);
+
+/* The bounding box of two. */
+uis_mb_rect uis_mb_rect_united(const uis_mb_rect *a, const uis_mb_rect *b);
+bool uis_mb_rect_contains(const uis_mb_rect *a, const uis_mb_rect *b); /* b lies in a */
 
 /* `at` with `by` macroblocks more on each side, cut at the frame. */
 uis_mb_rect uis_mb_rect_grown(const uis_mb_rect *at, uint32_t by, uint32_t mb_width,

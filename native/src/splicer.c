@@ -26,10 +26,10 @@ void uis_splicer_free(uis_splicer *s) {
 int uis_splicer_compatible(const uis_splicer *s, const uis_parameters *o, char *err,
                            size_t err_size) {
     const uis_parameters *p = &s->parameters;
-    const char *field =
-        p->pic_init_qp != o->pic_init_qp                         ? "pic_init_qp"
-        : p->chroma_qp_index_offset != o->chroma_qp_index_offset ? "chroma_qp_index_offset"
-        : p->entropy_coding != o->entropy_coding                 ? "entropy_coding_mode_flag"
+    const char *field = p->pic_init_qp != o->pic_init_qp ? "pic_init_qp"
+                        : p->chroma_qp_index_offset != o->chroma_qp_index_offset
+                            ? "chroma_qp_index_offset"
+                        : p->entropy_coding != o->entropy_coding ? "entropy_coding_mode_flag"
                                                                  : NULL;
     if (!field)
         return 0;
