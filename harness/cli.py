@@ -105,9 +105,12 @@ def show(result: Result, console: Console) -> None:
         console.print(f"frames: {metrics.frames}")
         console.print(
             f"pictures: {metrics.total.pictures['full']} full, "
-            f"{metrics.total.pictures['spliced']} spliced, {metrics.total.keyframes} keyframe, "
+            f"{metrics.total.pictures['spliced']} spliced, "
+            f"{metrics.total.pictures['merged']} merged, {metrics.total.keyframes} keyframe, "
             f"{metrics.total.region_idrs} region restarts "
-            f"({metrics.total.region_leaks} by the vector check)"
+            f"({metrics.total.region_leaks} leaks found by the vector check), "
+            f"{metrics.total.patched_mbs} macroblocks patched, "
+            f"{metrics.total.fallbacks} fallbacks"
         )
         times = Table(title="times, ms", title_justify="left")
         for head in ("", "median", "p95", "max"):

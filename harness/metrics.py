@@ -82,6 +82,8 @@ class Measures:
     counts and shares are keyed by class in lower case; shares are percent of
     the ticks. bytes are of access units; bitrate is bit/s over the ticks'
     time. psnr_y is dB over the luma of all pictures, None without a picture.
+    patched_mbs went out as I_PCM because they could not be expressed; fallbacks
+    are keyframes because parts of a picture did not fit together.
     """
 
     ticks: int
@@ -96,6 +98,13 @@ class Measures:
     region_leaks: int
     dropped: int
     psnr_y: float | None
+    patched_mbs: int
+    fallbacks: int
+
+    @property
+    def coded(self) -> int:
+        """Pictures in the stream."""
+        return sum(count for kind, count in self.pictures.items() if kind != "none")
 
     @classmethod
     def of(cls, ticks: Sequence[Tick], fps: int, pixels: int) -> Measures:
@@ -120,6 +129,8 @@ class Measures:
             region_leaks=sum(tick.region_leaks > 0 for tick in ticks),
             dropped=sum(tick.dropped for tick in ticks),
             psnr_y=_psnr(sum(tick.sse_y for tick in coded), len(coded) * pixels),
+            patched_mbs=sum(tick.patched_mbs for tick in ticks),
+            fallbacks=sum(tick.fallback for tick in ticks),
         )
 
 
@@ -177,7 +188,11 @@ def count_frames(recording: Recording) -> Frames:
     presented = numbers[-1] - numbers[0] + 1 if numbers else 0
     return Frames(
         presented=presented + recording.unseen_drops,
-        encoded=sum(tick.picture is not Picture.NONE for tick in ticks),
+        # A keyframe that was due on a tick without a new frame encodes no present.
+        encoded=sum(
+            tick.picture is not Picture.NONE and tick.tick_class is not TickClass.UNCHANGED
+            for tick in ticks
+        ),
         identical=sum(tick.identical for tick in ticks),
         coalesced=sum(tick.coalesced for tick in ticks),
         dropped=sum(tick.dropped for tick in ticks) + recording.unseen_drops,
@@ -227,7 +242,7 @@ def measure(
         if name == "latency" and not recording.live:
             continue
         field = f"{name}_ms"
-        for kind in (Picture.FULL, Picture.SPLICED):
+        for kind in (Picture.FULL, Picture.SPLICED, Picture.MERGED):
             spread = Spread.of(
                 getattr(tick, field)
                 for tick in recording.ticks

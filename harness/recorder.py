@@ -69,8 +69,9 @@ class RecorderSettings:
     code CHANGED pictures in full. mb_info tells the encoders which macroblocks
     did not change. deblock lets spliced and merged pictures use the deblocking
     filter where that is provably exact. A region larger than region_limit
-    percent of the view is left to encoder 1. keyframe_interval is in ticks, 0:
-    only the first picture. measure adds SSIM to every tick (slow).
+    percent of the view is left to encoder 1, and so is a video that has not stood
+    still for adopt_after pictures: one about to move would lose its region at
+    once. keyframe_interval is in ticks, 0: only the first picture. measure adds SSIM to every tick (slow).
     """
 
     width: int = 1280
@@ -85,6 +86,7 @@ class RecorderSettings:
     mb_info: bool = True
     deblock: bool = True
     region_limit: int = 70
+    adopt_after: int = 6
     keyframe_interval: int = 0
     measure: bool = False
     faults: Fault = Fault.NONE
@@ -258,6 +260,10 @@ class Recorder:
             return str(self._failure)
         return self._native.text(self._native.lib.uis_recorder_error(self._pointer))
 
+    def request_keyframe(self) -> None:
+        """The next tick's picture is a keyframe, whether anything changed or not."""
+        self._native.lib.uis_recorder_request_keyframe(self._pointer)
+
     def end_at(self, duration: float) -> None:
         """Says ahead that the recording ends `duration` seconds after its start, so
         that no tick behind it is recorded however late `stop` comes."""
@@ -336,6 +342,7 @@ def native_config(s: RecorderSettings) -> Any:
     config.mode = getattr(lib, f"UIS_MODE_{s.mode.upper().replace('-', '_')}")
     config.mb_info, config.deblock = int(s.mb_info), int(s.deblock)
     config.region_limit, config.keyframe_interval = s.region_limit, s.keyframe_interval
+    config.adopt_after = s.adopt_after
     config.measure = int(s.measure)
     preset = s.preset.encode()
     if len(preset) > 15:

@@ -218,7 +218,7 @@ def write_html(
         ["PSNR-Y", f"{m.psnr_y} dB", "dropped", str(frames.dropped)],
         [
             "pictures",
-            f"{m.pictures['full']} full, {m.pictures['spliced']} spliced",
+            ", ".join(f"{m.pictures[kind]} {kind}" for kind in ("full", "spliced", "merged")),
             "keyframes",
             f"{m.keyframes} (+{m.region_idrs} of the region)",
         ],

@@ -376,6 +376,7 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
             preset=scenario.encoder.preset,
             guard=scenario.encoder.guard,
             splice=scenario.encoder.splice,
+            keyframe_interval=round((scenario.encoder.keyframe_every or 0) * scenario.fps),
         ),
         title=scenario.title,
         site=scenario.site_folder,

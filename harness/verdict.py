@@ -93,7 +93,7 @@ def standing_checks(metrics: Metrics) -> tuple[CheckResult, ...]:
     frames = metrics.frames
     classes = sum(metrics.total.counts.values())
     written = metrics.total.counts["video_only"] + metrics.total.counts["changed"]
-    coded = metrics.total.pictures["full"] + metrics.total.pictures["spliced"]
+    coded = frames.encoded
 
     def result(name: str, ok: bool, text: str) -> CheckResult:
         return CheckResult(name, Status.PASSED if ok else Status.FAILED, text)

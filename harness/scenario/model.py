@@ -60,12 +60,14 @@ class Viewport(Frozen):
 
 class EncoderSettings(Frozen):
     """`qp` for I and P pictures, x264's `preset`, `guard` in macroblocks around a region,
-    `splice` how a region gets into the picture (one slice, or row slices)."""
+    `splice` how a region gets into the picture: in one slice (`separate`: without merging
+    CHANGED pictures) or in row slices. `keyframe_every` in seconds; None: only the first."""
 
     qp: Annotated[int, BeforeValidator(whole(1, 51))] = 23
     preset: Preset = "superfast"
     guard: Annotated[int, BeforeValidator(whole(0, 16))] = 3
-    splice: Literal["syntax", "rows"] = "syntax"
+    splice: Literal["syntax", "separate", "rows"] = "syntax"
+    keyframe_every: PositiveSeconds | None = None
 
 
 class Phase(Frozen):

@@ -25,10 +25,6 @@
  * and stays so for this many pictures. */
 #define RELEASED_FOR 24
 
-/* A video must have stood still for this many pictures before it gets a region: one
- * that is about to move would lose it at once, and each start codes it anew. */
-#define ADOPT_AFTER 6
-
 /* 1 / share of a region that changes at once when its scene does. */
 #define GHOST_SHARE 2
 
@@ -175,7 +171,7 @@ int uis_picture_coder_open(const uis_recorder_config *config, uis_picture_coder 
     const uis_stream_format format = {config->width, config->height, config->fps_num,
                                       config->fps_den};
     uis_splicer_init(&c->splicer, &format, &c->full_parameters, config->faults);
-    c->regions.adopt_after = ADOPT_AFTER;
+    c->regions.adopt_after = config->adopt_after;
     *out = c;
     return 0;
 }

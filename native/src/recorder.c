@@ -44,6 +44,8 @@ struct uis_recorder {
 
     record *handed_out; /* the consumer's, freed at its next call */
 
+    bool keyframe_wanted; /* (atomic) */
+
     /* The thread's own. */
     uis_ring_slot *held; /* the frame on screen; stays READING, so it needs no copy */
     uint64_t last_sequence;
@@ -238,21 +240,29 @@ static void *copy_of(const void *data, size_t size) {
     return copy;
 }
 
-/* One tick's frame. `first`: there is nothing before. */
+/* One tick: the frame that came, if any. `first`: there is nothing before. */
 static int process(uis_recorder *r, arrivals *a, bool first, record *item, char *err,
                    size_t err_size) {
     uis_tick *t = &item->tick;
     uis_ring_slot *slot = a->newest;
-    const uis_bgra now = slot_image(slot);
-    const uis_bgra before = first ? now : slot_image(r->held);
     uis_video_region regions[UIS_RING_MAX_REGIONS];
-    uint32_t count = uis_ring_get_regions(r->ring, regions);
-    t->sequence = slot->sequence;
-    int rc = uis_pipeline_tick(r->pipeline, &now, first ? NULL : &before, &a->damage, regions,
-                               count, slot->present_ns, t, err, err_size);
+    uint32_t count = 0;
+    uis_bgra now, before;
+    if (slot) {
+        now = slot_image(slot);
+        before = first ? now : slot_image(r->held);
+        count = uis_ring_get_regions(r->ring, regions);
+        t->sequence = slot->sequence;
+    }
+    if (__atomic_exchange_n(&r->keyframe_wanted, false, __ATOMIC_RELAXED))
+        uis_pipeline_request_keyframe(r->pipeline);
+    const uis_bgra *frame = slot ? &now : NULL, *last = slot && !first ? &before : NULL;
+    int rc = uis_pipeline_tick(r->pipeline, frame, last, &a->damage, regions, count,
+                               slot ? slot->present_ns : 0, t, err, err_size);
     if (rc == 0)
-        rc = keep(r, t, &now, first ? NULL : &before, &a->damage, regions, count, err, err_size);
-    hold(r, slot);
+        rc = keep(r, t, frame, last, &a->damage, regions, count, err, err_size);
+    if (slot)
+        hold(r, slot);
     if (rc != 0 || !t->au)
         return rc;
     item->au = copy_of(t->au, t->au_size);
@@ -316,8 +326,7 @@ static void *run(void *argument) {
         item->tick.coalesced = a.count ? a.count - 1 : 0;
         item->tick.dropped = a.dropped;
         r->dropped += a.dropped;
-        int rc = a.newest ? process(r, &a, k == 0, item, err, sizeof err)
-                          : keep(r, &item->tick, NULL, NULL, NULL, NULL, 0, err, sizeof err);
+        int rc = process(r, &a, k == 0, item, err, sizeof err);
         if (rc != 0) {
             record_free(item);
             finish(r, err);
@@ -417,6 +426,10 @@ uint64_t uis_recorder_origin(const uis_recorder *r) {
     uint64_t origin = r->origin_ns;
     pthread_mutex_unlock(&m->lock);
     return origin;
+}
+
+void uis_recorder_request_keyframe(uis_recorder *r) {
+    __atomic_store_n(&r->keyframe_wanted, true, __ATOMIC_RELAXED);
 }
 
 uint64_t uis_recorder_ticks(const uis_recorder *r) {

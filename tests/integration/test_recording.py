@@ -44,7 +44,8 @@ def test_a_recording_with_a_playing_video(recording):
     metrics = result.metrics
     assert metrics is not None and result.recording is not None
     assert metrics.total.shares["video_only"] > 60
-    assert metrics.total.pictures["spliced"] == metrics.total.counts["video_only"]
+    # All but the first few, before the video has stood long enough to get its region.
+    assert 0 <= metrics.total.counts["video_only"] - metrics.total.pictures["spliced"] <= 10
     assert metrics.frames.add_up and metrics.frames.dropped == 0
     assert metrics.total.psnr_y is not None and metrics.total.psnr_y >= 38
     # The region is the video (640x360 at 320,176) and three macroblocks of guard.
@@ -54,7 +55,7 @@ def test_a_recording_with_a_playing_video(recording):
 
     # Other people's tools on the file.
     stream = result.recording.stream
-    written = metrics.total.pictures["full"] + metrics.total.pictures["spliced"]
+    written = metrics.total.coded
     facts = probe(stream, "-count_packets", "-count_frames", "-show_streams", "-show_format")
     (video,) = facts["streams"]
     assert video["profile"] == "Constrained Baseline"

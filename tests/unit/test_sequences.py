@@ -37,6 +37,7 @@ class Drawn:
     guard: int
     region_limit: int
     deblock: bool
+    adopt_after: int
     mb_info: bool
     seed: int
     videos: list[tuple[int, int, int, int]]
@@ -88,6 +89,7 @@ def sessions(draw) -> Drawn:
         guard=draw(st.sampled_from([3, 1, 2, 0, 5])),
         region_limit=draw(st.sampled_from([100, 100, 70])),
         deblock=draw(st.sampled_from([True, True, False])),
+        adopt_after=draw(st.sampled_from([0, 1, 3])),
         mb_info=draw(st.sampled_from([True, True, True, False])),
         seed=draw(st.integers(0, 1000)),
         videos=videos,
@@ -181,6 +183,8 @@ def play(drawn: Drawn, path: Path) -> Recording:
         splice=drawn.splice,
         region_limit=drawn.region_limit,
         deblock=drawn.deblock,
+        adopt_after=draw(st.sampled_from([0, 1, 3])),
+        adopt_after=drawn.adopt_after,
         mb_info=drawn.mb_info,
     )
     with Pipeline(settings_, path) as pipeline:

@@ -61,6 +61,7 @@ typedef struct uis_recorder_config {
     uint32_t mb_info;   /* 1: tell the encoders which macroblocks did not change */
     uint32_t deblock;   /* 1: deblocking where it is provably exact; 0: in full pictures only */
     uint32_t region_limit; /* percent of the view: larger regions are encoder 1's to code */
+    uint32_t adopt_after;  /* pictures that a video must have stood still before it gets a region */
     uint32_t keyframe_interval; /* ticks between keyframes; 0: only the first */
     uint32_t measure;   /* 1: SSIM too (slow) */
     char preset[16];    /* libx264's preset names */
@@ -125,6 +126,9 @@ int uis_recorder_start(uis_recorder *recorder, uint64_t origin_ns);
 
 /* The time of tick 0, CLOCK_MONOTONIC; 0 before start. */
 uint64_t uis_recorder_origin(const uis_recorder *recorder);
+
+/* The next tick's picture shall be a keyframe, whether anything changed or not. */
+void uis_recorder_request_keyframe(uis_recorder *recorder);
 
 /* Number of ticks finished so far. */
 uint64_t uis_recorder_ticks(const uis_recorder *recorder);
