@@ -183,7 +183,6 @@ def play(drawn: Drawn, path: Path) -> Recording:
         splice=drawn.splice,
         region_limit=drawn.region_limit,
         deblock=drawn.deblock,
-        adopt_after=draw(st.sampled_from([0, 1, 3])),
         adopt_after=drawn.adopt_after,
         mb_info=drawn.mb_info,
     )
