@@ -147,7 +147,7 @@ int uis_splice_read_region(uis_splicer *s, const uis_encoded *picture,
                                            .num_ref = from->header.num_ref,
                                            .qp = encoder->pic_init_qp + from->header.qp_delta,
                                            .slice = (uint16_t)i};
-        int count = from->header.disable_deblocking == 1
+        int count = from->header.disable_deblocking == 1 && from->header.first_mb == total
                         ? uis_read_macroblocks(&r, &context, &s->region)
                         : -1;
         if (count < 0) {
@@ -202,6 +202,7 @@ int uis_splice_syntax(uis_splicer *s, const uis_mb_rect *where, uis_splice_refer
     set_reference(&s->region, references == UIS_REFERENCES_BOTH ? 1 : 0);
     uis_mb_writer w;
     uis_mb_writer_begin(&w, &s->writer, &context, &s->placed);
+    w.mvd_error = (s->faults & UIS_FAULT_WRONG_MVD) != 0;
     int rc = 0;
     for (uint32_t y = 0; y < height && rc == 0; y++)
         for (uint32_t x = 0; x < width && rc == 0; x++) {
