@@ -56,11 +56,11 @@ def describe(access_units: Iterable[bytes]) -> Description:
     starts = list(itertools.accumulate((len(part) for part in parts[:-1]), initial=0))
     ffi, lib = native().ffi, native().lib
     sequence = ffi.new("uis_sequence *")
-    count = lib.uis_describe_stream(data, len(data), sequence, ffi.NULL, 0)
+    most = data.count(b"\0\0\1")  # a NAL unit begins with a start code
+    units = ffi.new("uis_nal_record[]", max(most, 1))
+    count = lib.uis_describe_stream(data, len(data), sequence, units, most)
     if count < 0:
         raise MemoryError("no memory to read the stream")
-    units = ffi.new("uis_nal_record[]", max(count, 1))
-    lib.uis_describe_stream(data, len(data), sequence, units, count)
     kept = [units[i] for i in range(count)]
     # `units` owns what `kept` points into.
     return Description(
