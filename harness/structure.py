@@ -160,7 +160,7 @@ def violations(stream: Description, demands: Demands) -> Iterator[Violation]:
     if sequence.profile_idc == 0:
         return
     max_frame_num = 1 << sequence.log2_max_frame_num
-    pps_id = next((unit.pps_id for unit in stream.units if unit.type == _PPS), 0)
+    pps_ids = {unit.pps_id for unit in stream.units if unit.type == _PPS and unit.readable}
     references = _References()
     before: Any = None  # a slice of the picture before
     units = zip(stream.picture_of, stream.units, strict=True)
@@ -177,7 +177,7 @@ def violations(stream: Description, demands: Demands) -> Iterator[Violation]:
         readable = [(number, unit) for number, unit in enumerate(slices) if unit.readable]
         if not readable:
             continue
-        yield from _one_picture(picture, readable, sequence, demands, pps_id)
+        yield from _one_picture(picture, readable, sequence, demands, pps_ids)
         first = readable[0][1]
         yield from _numbering(picture, first, before, max_frame_num)
         for number, unit in readable:
@@ -191,16 +191,17 @@ def violations(stream: Description, demands: Demands) -> Iterator[Violation]:
 
 
 def _parameter_sets(stream: Description, demands: Demands) -> Iterator[Violation]:
-    """One SPS, one PPS, Constrained Baseline (A.2.1.1), output in decoding order."""
-    seen: dict[int, tuple[int, bytes]] = {}
+    """One SPS, each PPS once, Constrained Baseline (A.2.1.1), output in decoding order."""
+    seen: dict[tuple[int, int], tuple[int, bytes]] = {}  # by type and id
     sps_id = next((unit.sps_id for unit in stream.units if unit.type == _SPS), 0)
     for picture, unit in zip(stream.picture_of, stream.units, strict=True):
         if unit.type in (_SLICE, _IDR):
-            if len(seen) < 2:
+            if {kind for kind, _ in seen} != {_SPS, _PPS}:
                 yield Violation(picture, 0, "a slice before SPS and PPS")
                 return
         elif unit.type in (_SPS, _PPS):
             name = "SPS" if unit.type == _SPS else "PPS"
+            key = (unit.type, unit.pps_id if unit.type == _PPS else 0)
             text = stream.data[unit.offset : unit.offset + unit.size]
             if not unit.readable:
                 yield Violation(picture, None, f"the {name} cannot be parsed as Baseline's")
@@ -208,10 +209,10 @@ def _parameter_sets(stream: Description, demands: Demands) -> Iterator[Violation
                 yield Violation(
                     picture, None, f"the {name}'s SPS id is {unit.sps_id}, expected {sps_id}"
                 )
-            elif seen.setdefault(unit.type, (picture, text))[1] != text:
-                other = seen[unit.type][0]
+            elif seen.setdefault(key, (picture, text))[1] != text:
+                other = seen[key][0]
                 yield Violation(
-                    picture, None, f"a second {name}, unlike the one of picture {other}"
+                    picture, None, f"a second {name} {key[1]}, unlike that of picture {other}"
                 )
         elif unit.type not in (_SEI, _DELIMITER):
             yield Violation(picture, None, f"a NAL unit of type {unit.type}")
@@ -230,7 +231,7 @@ def _parameter_sets(stream: Description, demands: Demands) -> Iterator[Violation
 
 
 def _one_picture(
-    picture: int, slices: list[tuple[int, Any]], sequence: Any, demands: Demands, pps_id: int
+    picture: int, slices: list[tuple[int, Any]], sequence: Any, demands: Demands, pps_ids: set[int]
 ) -> Iterator[Violation]:
     """What the slices of one picture have in common, and that they cover it."""
     first = slices[0][1]
@@ -238,7 +239,7 @@ def _one_picture(
     expected = 0
     for number, unit in slices:
         for what, value, wanted in (
-            ("pic_parameter_set_id", unit.pps_id, pps_id),
+            ("pic_parameter_set_id", unit.pps_id, first.pps_id),
             ("QP", unit.qp, demands.qp),
             ("nal_unit_type", unit.type, first.type),
             ("frame_num", unit.frame_num, first.frame_num),
@@ -246,6 +247,10 @@ def _one_picture(
         ):
             if value != wanted:
                 yield Violation(picture, number, f"{what} is {value}, expected {wanted}")
+        if unit.pps_id not in pps_ids:
+            yield Violation(
+                picture, number, f"names PPS {unit.pps_id}, expected one of {sorted(pps_ids)}"
+            )
         if unit.ref_idc == 0:
             yield Violation(picture, number, "nal_ref_idc is 0, expected a reference")
         if (unit.disable_deblocking == 1) != (first.disable_deblocking == 1):

@@ -81,8 +81,8 @@ def test_a_fault_of_the_encoder_side(tmp_path: Path, fault: Fault, expected: set
         assert check_structure(recording).passed, "nothing in the syntax is wrong"
 
 
-def set_pps(s: Slice) -> None:
-    s.pps_id = 1
+def name_missing_pps(s: Slice) -> None:
+    s.pps_id = 7
 
 
 def set_idc(s: Slice) -> None:
@@ -130,9 +130,9 @@ def flip_a_bit(s: Slice) -> None:
 # What is changed, in which kind of picture and way of splicing, in which slice, and what
 # the structure check says of it.
 EDITS: list[tuple[Callable[[Slice], None], Picture, str, int, str]] = [
-    (set_pps, Picture.SPLICED, "syntax", 0, "pic_parameter_set_id is 1, expected 0"),
-    (set_pps, Picture.FULL, "syntax", 0, "pic_parameter_set_id is 1, expected 0"),
-    (set_pps, Picture.SPLICED, "rows", 3, "pic_parameter_set_id is 1, expected 0"),
+    (name_missing_pps, Picture.SPLICED, "syntax", 0, "names PPS 7, expected one of [0"),
+    (name_missing_pps, Picture.FULL, "syntax", 0, "names PPS 7, expected one of [0"),
+    (name_missing_pps, Picture.SPLICED, "rows", 3, "pic_parameter_set_id is 7, expected 0"),
     (set_idc, Picture.SPLICED, "rows", 4, "disable_deblocking_filter_idc is 0, expected 1"),
     (drop_mmco4, Picture.SPLICED, "syntax", 0, ", expected MMCO 4 before MMCO 6"),
     (drop_mmco4, Picture.SPLICED, "rows", 2, "reference marking unlike that of"),
@@ -159,7 +159,7 @@ def test_a_changed_slice_header(good, tmp_path: Path, edit, kind, splice, which,
     assert f"slice {which}: " in "".join(result.details)
 
 
-def test_two_pps_ids_and_a_missing_mmco4_pass_ffmpeg_but_not_the_others(good, tmp_path: Path):
+def test_a_missing_mmco4_passes_ffmpeg_but_not_the_others(good, tmp_path: Path):
     """Why there is more than one judge."""
     recording = good["syntax"]
     number = picture(recording, Picture.SPLICED)
@@ -195,6 +195,37 @@ def test_a_missing_slice(good, tmp_path: Path, which: int):
     assert "exact in FFmpeg" in failed(changed)
 
 
+def test_two_pps_ids_in_one_picture(good, tmp_path: Path):
+    """Both exist and say the same; FFmpeg takes it, the specification and OpenH264 do not."""
+    recording = good["rows"]
+    number = picture(recording, Picture.SPLICED)
+    first = damage.nal_units(next(iter(access_units(recording.stream))))
+    pps = next(part for part in first if part[0] & 31 == damage.PPS)
+    bits = damage.Bits("".join(f"{byte:08b}" for byte in damage.unescape(pps[1:])))
+    assert bits.ue() == 0
+    other = damage.ue(7) + bits.text[bits.position :].rstrip("0")
+    other += "0" * (-len(other) % 8)
+    second = pps[:1] + bytes(int(other[i : i + 8], 2) for i in range(0, len(other), 8))
+
+    def add(at: int, parts: list[bytes]) -> list[bytes]:
+        if at == 0:
+            return [*parts[:2], second, *parts[2:]]
+        if at != number:
+            return parts
+        s = damage.read_slice(parts[3])
+        name_missing_pps(s)
+        return [*parts[:3], damage.write_slice(s), *parts[4:]]
+
+    changed = damage.rewritten(recording, tmp_path / "s.mkv", add)
+    result = check_structure(changed)
+    assert result.status is Status.FAILED
+    assert len(result.details) == 1
+    assert "slice 3: pic_parameter_set_id is 7, expected 0" in result.summary
+    names = failed(changed)
+    assert "decodes in OpenH264" in names
+    assert "decodes in FFmpeg" not in names
+
+
 def test_a_picture_that_is_coded_twice(good, tmp_path: Path):
     recording = good["syntax"]
 
@@ -217,7 +248,7 @@ def test_other_parameter_sets_in_mid_stream(good, tmp_path: Path):
     result = check_structure(damage.rewritten(recording, tmp_path / "s.mkv", insert))
     assert result.status is Status.FAILED
     assert result.details[0].startswith("picture 4 ")
-    assert "a second PPS, unlike the one of picture 0" in result.details[0]
+    assert "a second PPS 0, unlike that of picture 0" in result.details[0]
 
 
 def test_a_stream_for_another_view_or_qp(good):
