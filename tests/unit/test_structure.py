@@ -62,7 +62,7 @@ def test_a_good_recording_has_no_violation(good, splice: str):
     assert result.passed, result.summary
     assert "0 violations" in result.summary
     kinds = {tick.picture for tick in good[splice].ticks}
-    assert kinds == {Picture.FULL, Picture.SPLICED}
+    assert {Picture.FULL, Picture.SPLICED} <= kinds
 
 
 @pytest.mark.parametrize(
@@ -157,16 +157,6 @@ def test_a_changed_slice_header(good, tmp_path: Path, edit, kind, splice, which,
     tick = [t for t in changed.ticks if t.picture is not Picture.NONE][number]
     assert first.startswith(f"picture {number} (tick {tick.index}, {tick.tick_class.name}, ")
     assert f"slice {which}: " in "".join(result.details)
-
-
-def test_a_missing_mmco4_passes_ffmpeg_but_not_the_others(good, tmp_path: Path):
-    """Why there is more than one judge."""
-    recording = good["syntax"]
-    number = picture(recording, Picture.SPLICED)
-    changed = damage.with_slice(recording, tmp_path / "s.mkv", number, drop_mmco4)
-    names = failed(changed)
-    assert {"stream structure", "decodes in OpenH264"} <= names
-    assert "decodes in FFmpeg" not in names
 
 
 @pytest.mark.parametrize("splice", ["syntax", "rows"])
