@@ -5,20 +5,21 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 REPORTS ?= reports
 ARGS ?=
+THIRD_DECODER := tests/h264bsd/node_modules/.installed
 # A browser by path: make demo BROWSER=/opt/google/chrome/chrome
 ifdef BROWSER
 export UISPLICE_BROWSER := $(BROWSER)
 endif
 C_SOURCES = $(shell git ls-files '*.c' '*.h')
-NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f)
+NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f -not -path 'native/fuzz/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system build demo test test-fast bench sanitize lint format clean
+.PHONY: help setup system system-test build demo test test-fast bench sanitize fuzz lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-demo: setup ## record the ten-phase scenario, check it, say where everything is
+demo: system $(VENV)/.installed ## record the ten-phase scenario, check it, say where everything is
 	$(BIN)/harness run scenarios/netflix_ui.yaml --output $(REPORTS)/demo $(ARGS)
 
 test: setup ## all tests: units, real Chrome, scenarios
@@ -40,10 +41,22 @@ sanitize: setup ## tests of the native code under AddressSanitizer and UBSan
 	  $(BIN)/python -m pytest tests/unit/test_bitstream.py tests/unit/test_sequences.py \
 	  tests/unit/test_ring.py tests/unit/test_dirty_map.py $(ARGS)
 
-setup: system $(VENV)/.installed ## system packages, virtual environment, native build
+FUZZ_SECONDS ?= 600
+fuzz: setup ## libFuzzer targets for FUZZ_SECONDS each (600); keeps what it finds
+	scripts/fuzz.sh $(FUZZ_SECONDS)
+
+setup: system-test $(VENV)/.installed $(THIRD_DECODER) ## system packages, virtual environment, native build
 
 system:
 	@scripts/setup-system.sh
+
+system-test:
+	@scripts/setup-system.sh test
+
+# The third decoder runs under node; npm installs exactly what the lockfile says.
+$(THIRD_DECODER): tests/h264bsd/package-lock.json
+	cd tests/h264bsd && npm ci --silent --no-audit --no-fund
+	touch $@
 
 build: $(VENV)/.installed ## build the native library and the layer into the environment
 

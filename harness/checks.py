@@ -2,7 +2,8 @@
 
 FFmpeg alone is a weak judge, so OpenH264 (error concealment off) decodes every
 stream too, and both decoders' pictures are compared, macroblock by macroblock,
-with digests of the encoders' own reconstructions.
+with digests of the encoders' own reconstructions. What decoders let pass is left to
+the structure check.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from av.bitstream import BitStreamFilterContext
 from .errors import HarnessError
 from .native import Library, native, openh264
 from .recorder import Picture, Recording
+from .structure import Demands, describe, violations
 
 
 class Status(enum.Enum):
@@ -62,12 +64,26 @@ class DecodedStream:
 _MAX_DETAILS = 20
 
 
-def _digest(planes: Any, strides: tuple[int, int], width: int, height: int) -> bytes:
+@dataclass(frozen=True)
+class Planes:
+    """A decoded I420 picture, cropped: luma of shape (height, width), chroma of half of
+    each. Views, valid until the next picture is asked for."""
+
+    y: npt.NDArray[np.uint8]
+    u: npt.NDArray[np.uint8]
+    v: npt.NDArray[np.uint8]
+
+
+def _digest(picture: Planes) -> bytes:
     library = native()
-    count = -(-width // 16) * -(-height // 16)
-    out = library.ffi.new("uint64_t[]", count)
-    y, u, v = planes
-    library.lib.uis_digest_i420(y, strides[0], u, strides[1], v, width, height, out)
+    height, width = picture.y.shape
+    out = library.ffi.new("uint64_t[]", -(-width // 16) * -(-height // 16))
+    y, u, v = (
+        library.ffi.cast("uint8_t *", plane.ctypes.data)
+        for plane in (picture.y, picture.u, picture.v)
+    )
+    y_stride, c_stride = picture.y.strides[0], picture.u.strides[0]
+    library.lib.uis_digest_i420(y, y_stride, u, c_stride, v, width, height, out)
     return bytes(library.ffi.buffer(out))
 
 
@@ -78,13 +94,25 @@ def _stack(rows: list[bytes]) -> npt.NDArray[np.uint64]:
     return np.frombuffer(b"".join(row[:width] for row in rows), np.uint64).reshape(len(rows), -1)
 
 
-def decode_with_ffmpeg(path: Path) -> DecodedStream:
-    """Decodes a file strictly: `err_detect=explode`, and a picture that FFmpeg
-    marks corrupt or an error it only logs counts as an error."""
-    ffi = native().ffi
+def _digested(decoder: str, pictures: Iterator[Planes], errors: list[str]) -> DecodedStream:
     rows: list[bytes] = []
     sizes: set[tuple[int, int]] = set()
-    errors: list[str] = []
+    for picture in pictures:
+        height, width = picture.y.shape
+        sizes.add((width, height))
+        rows.append(_digest(picture))
+    return DecodedStream(decoder, _stack(rows), frozenset(sizes), tuple(errors))
+
+
+def _plane(memory: Any, stride: int, width: int, height: int) -> npt.NDArray[np.uint8]:
+    rows = np.frombuffer(memory, np.uint8, stride * (height - 1) + width)
+    return np.lib.stride_tricks.as_strided(rows, (height, width), (stride, 1), writeable=False)
+
+
+def ffmpeg_pictures(path: Path, errors: list[str]) -> Iterator[Planes]:
+    """Decodes a file strictly: `err_detect=explode`, and a picture that FFmpeg
+    marks corrupt or an error it only logs counts as an error. Errors are appended,
+    each with its access unit."""
     previous = av.logging.get_level()
     av.logging.set_level(av.logging.ERROR)
     try:
@@ -104,22 +132,19 @@ def decode_with_ffmpeg(path: Path) -> DecodedStream:
                     if frame.format.name != "yuv420p":
                         errors.append(f"access unit {number}: decodes to {frame.format.name}")
                         continue
-                    sizes.add((frame.width, frame.height))
-                    planes = [ffi.from_buffer("uint8_t[]", plane) for plane in frame.planes]
-                    strides = (frame.planes[0].line_size, frame.planes[1].line_size)
-                    rows.append(_digest(planes, strides, frame.width, frame.height))
+                    y, u, v = (
+                        _plane(plane, plane.line_size, plane.width, plane.height)
+                        for plane in frame.planes
+                    )
+                    yield Planes(y, u, v)
         errors += [f"logged: {message.strip()}" for _, _, message in logs]
     except av.error.FFmpegError as error:
         errors.append(f"the file does not open: {error}")
     finally:
         av.logging.set_level(previous)
-    version = ".".join(str(n) for n in av.library_versions["libavcodec"])
-    return DecodedStream(
-        f"FFmpeg (libavcodec {version})", _stack(rows), frozenset(sizes), tuple(errors)
-    )
 
 
-def _access_units(path: Path) -> Iterator[bytes]:
+def access_units(path: Path) -> Iterator[bytes]:
     """The file's access units as Annex B."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -131,8 +156,8 @@ def _access_units(path: Path) -> Iterator[bytes]:
                 yield bytes(converted)
 
 
-def decode_with_openh264(path: Path) -> DecodedStream:
-    """Decodes a file with OpenH264, error concealment off.
+def openh264_pictures(path: Path, errors: list[str]) -> Iterator[Planes]:
+    """Decodes a file with OpenH264, error concealment off. Errors are appended.
 
     Raises:
         EnvironmentProblem: the library is missing.
@@ -143,32 +168,48 @@ def decode_with_openh264(path: Path) -> DecodedStream:
     decoder = lib.uis_openh264_open(error, 256)
     if decoder == ffi.NULL:
         raise HarnessError(library.text(error))
-    rows: list[bytes] = []
-    sizes: set[tuple[int, int]] = set()
-    errors: list[str] = []
     picture = ffi.new("uis_openh264_picture *")
-    native_ffi = native().ffi
     try:
-        for number, data in enumerate(_access_units(path)):
+        for number, data in enumerate(access_units(path)):
             rc = lib.uis_openh264_decode(decoder, data, len(data), picture)
             if rc < 0:
                 errors.append(f"access unit {number}: decoding state {-rc:#x}")
             elif rc == 0:
                 errors.append(f"access unit {number}: no picture")
             else:
-                sizes.add((picture.width, picture.height))
+                width, height = picture.width, picture.height
                 planes = [
-                    native_ffi.cast("uint8_t *", int(ffi.cast("uintptr_t", p)))
-                    for p in picture.planes
+                    _plane(ffi.buffer(start, stride * (h - 1) + w), stride, w, h)
+                    for start, stride, w, h in (
+                        (picture.planes[0], picture.strides[0], width, height),
+                        (picture.planes[1], picture.strides[1], width // 2, height // 2),
+                        (picture.planes[2], picture.strides[2], width // 2, height // 2),
+                    )
                 ]
-                strides = (picture.strides[0], picture.strides[1])
-                rows.append(_digest(planes, strides, picture.width, picture.height))
+                yield Planes(*planes)
     except av.error.FFmpegError as failure:
         errors.append(f"the file does not open: {failure}")
     finally:
         lib.uis_openh264_close(decoder)
-    name = f"OpenH264 {library.text(lib.uis_openh264_version())}"
-    return DecodedStream(name, _stack(rows), frozenset(sizes), tuple(errors))
+
+
+def decode_with_ffmpeg(path: Path) -> DecodedStream:
+    """Digests of what FFmpeg decodes, and its errors."""
+    version = ".".join(str(n) for n in av.library_versions["libavcodec"])
+    errors: list[str] = []
+    return _digested(f"FFmpeg (libavcodec {version})", ffmpeg_pictures(path, errors), errors)
+
+
+def decode_with_openh264(path: Path) -> DecodedStream:
+    """The same of OpenH264.
+
+    Raises:
+        EnvironmentProblem: the library is missing.
+    """
+    library = openh264()
+    errors: list[str] = []
+    name = f"OpenH264 {library.text(library.lib.uis_openh264_version())}"
+    return _digested(name, openh264_pictures(path, errors), errors)
 
 
 def check_decodes(decoded: DecodedStream, recording: Recording, short_name: str) -> CheckResult:
@@ -274,9 +315,45 @@ def check_container(recording: Recording) -> CheckResult:
     )
 
 
+def check_structure(recording: Recording) -> CheckResult:
+    """Every NAL unit says what H.264 and this project allow it to say; see structure.py."""
+    name = "stream structure"
+    settings = recording.settings
+    written = [tick for tick in recording.ticks if tick.picture is not Picture.NONE]
+    if not written:
+        return CheckResult(name, Status.NOT_RUN, "the recording has no picture")
+    try:
+        stream = describe(access_units(recording.stream))
+    except (OSError, av.error.FFmpegError) as error:
+        return CheckResult(name, Status.FAILED, f"the file does not open: {error}")
+    demands = Demands(settings.width, settings.height, settings.qp)
+    details = []
+    for violation in violations(stream, demands):
+        place = f"picture {violation.picture}"
+        if violation.picture < len(written):
+            tick = written[violation.picture]
+            kind = f"{tick.tick_class.name}, {tick.picture.name.lower()}"
+            place += f" (tick {tick.index}, {kind})"
+        if violation.slice is not None:
+            place += f", slice {violation.slice}"
+        details.append(f"{place}: {violation.text}")
+    if details:
+        return CheckResult(
+            name,
+            Status.FAILED,
+            f"{len(details)} violations; first: {details[0]}",
+            tuple(details[:_MAX_DETAILS]),
+        )
+    return CheckResult(
+        name,
+        Status.PASSED,
+        f"{len(stream.units)} NAL units of {len(written)} pictures, 0 violations",
+    )
+
+
 def check_recording(recording: Recording) -> tuple[CheckResult, ...]:
     """All checks that every recording gets, in the order to read them."""
-    results = [check_container(recording)]
+    results = [check_container(recording), check_structure(recording)]
     for short, decode in (("FFmpeg", decode_with_ffmpeg), ("OpenH264", decode_with_openh264)):
         try:
             decoded = decode(recording.stream)

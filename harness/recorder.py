@@ -45,6 +45,7 @@ class Fault(enum.IntFlag):
     WRONG_LTR = 2
     NO_MMCO4 = 4
     BAD_SHARES = 8
+    WRONG_MVD = 16
 
 
 class Rect(NamedTuple):

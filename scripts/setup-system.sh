@@ -1,12 +1,20 @@
 #!/bin/sh
 # Installs what a Debian or Ubuntu machine lacks to build and run the project.
-# Does nothing, and needs no rights, when everything is there.
+# With `test`, also what only the tests need. Does nothing, and needs no rights, when
+# everything is there.
 set -eu
 
 build="gcc g++ cmake ninja-build pkg-config libx264-dev libyuv-dev libopenh264-dev libvulkan-dev"
 python="python3 python3-venv python3-dev"
 run="xvfb mesa-vulkan-drivers ffmpeg fonts-dejavu-core ca-certificates"
-test="vulkan-validationlayers"
+test=""
+if [ "${1:-}" = test ]; then
+  # clang for the fuzz targets: gcc has no libFuzzer. Its runtimes are a package of their own.
+  test="vulkan-validationlayers clang libclang-rt-dev"
+  # node for the third decoder; one that is not Debian's is used as it is.
+  command -v node >/dev/null 2>&1 || test="$test nodejs"
+  command -v npm >/dev/null 2>&1 || test="$test npm"
+fi
 
 . /etc/os-release
 browser=""

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +19,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+/* A writer of regions that holds the lock for longer than this is gone. */
+#define REGION_WAIT_NS 20000000u
 
 struct uis_ring {
     uis_ring_header *header;
@@ -144,10 +148,12 @@ int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size
     if (map == MAP_FAILED)
         return fail(-code, err, err_size, "cannot map frame ring %s: %s", name, strerror(code));
 
-    const uis_ring_header *h = map;
+    /* One copy is checked and used: the object can change under us. */
+    const uint32_t magic = __atomic_load_n((const uint32_t *)map, __ATOMIC_ACQUIRE);
+    const uis_ring_header copy = *(const uis_ring_header *)map, *h = &copy;
     const char *problem = NULL;
     char text[160];
-    if (__atomic_load_n(&h->magic, __ATOMIC_ACQUIRE) != UIS_RING_MAGIC)
+    if (magic != UIS_RING_MAGIC)
         problem = "is not a frame ring (wrong magic)";
     else if (h->version != UIS_RING_VERSION) {
         snprintf(text, sizeof text,
@@ -158,8 +164,9 @@ int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size
     } else if (h->header_size != sizeof *h || h->total_size != size ||
                h->slots_offset < sizeof *h || h->slots_offset % 4096 != 0 ||
                h->slots_offset > size || h->slot_count < 2 || h->slot_count > UIS_RING_MAX_SLOTS ||
-               h->slot_stride > size || h->slots_offset + h->slot_stride * h->slot_count != size ||
-               h->max_width > 16384 || h->max_height > 16384 ||
+               h->slot_stride > size || h->slot_stride % 4096 != 0 ||
+               h->slots_offset + h->slot_stride * h->slot_count != size || h->max_width > 16384 ||
+               h->max_height > 16384 ||
                h->slot_stride < UIS_RING_SLOT_HEADER + (uint64_t)h->max_width * h->max_height * 4)
         problem = "has sizes that do not fit together";
     if (problem) {
@@ -274,6 +281,16 @@ uis_ring_slot *uis_ring_take(uis_ring *ring, uint64_t before_ns) {
     return NULL;
 }
 
+int uis_ring_describe(const uis_ring *ring, const uis_ring_slot *slot, uis_ring_slot *out) {
+    memcpy(out, slot, sizeof *out);
+    const uint64_t room = ring->slot_stride - UIS_RING_SLOT_HEADER;
+    return out->width == 0 || out->height == 0 || out->width > 16384 ||
+                   out->stride < out->width * 4 || (uint64_t)out->stride * out->height > room ||
+                   out->damage_count > UIS_RING_MAX_DAMAGE
+               ? -1
+               : 0;
+}
+
 void uis_ring_release(uis_ring_slot *slot) {
     __atomic_store_n(&slot->state, UIS_SLOT_FREE, __ATOMIC_RELEASE);
 }
@@ -298,10 +315,14 @@ void uis_ring_set_regions(uis_ring *ring, const uis_video_region *regions, uint3
 
 uint32_t uis_ring_get_regions(uis_ring *ring, uis_video_region *out) {
     uis_ring_header *h = ring->header;
-    for (;;) {
+    /* A write is a memcpy: nanoseconds, or a time slice if its thread was put aside. */
+    const uint64_t deadline = uis_now_ns() + REGION_WAIT_NS;
+    while (uis_now_ns() < deadline) {
         uint32_t before = __atomic_load_n(&h->region_sequence, __ATOMIC_ACQUIRE);
-        if (before & 1)
-            continue; /* Python is inside a memcpy: nanoseconds */
+        if (before & 1) {
+            sched_yield();
+            continue;
+        }
         uint32_t count = h->region_count;
         if (count > UIS_RING_MAX_REGIONS)
             count = UIS_RING_MAX_REGIONS;
@@ -310,4 +331,5 @@ uint32_t uis_ring_get_regions(uis_ring *ring, uis_video_region *out) {
         if (__atomic_load_n(&h->region_sequence, __ATOMIC_RELAXED) == before)
             return count;
     }
+    return 0;
 }

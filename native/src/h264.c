@@ -6,10 +6,11 @@
 int uis_parse_sps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
     uis_bit_reader r;
     uis_bit_reader_init(&r, rbsp, size);
-    uint32_t profile = uis_read_bits(&r, 8);
-    uis_read_bits(&r, 16); /* constraint flags, level_idc */
-    uis_read_ue(&r);       /* seq_parameter_set_id */
-    if (profile != 66)
+    p->profile_idc = uis_read_bits(&r, 8);
+    p->constraint_flags = uis_read_bits(&r, 8);
+    p->level_idc = uis_read_bits(&r, 8);
+    p->sps_id = uis_read_ue(&r);
+    if (p->profile_idc != 66)
         return -1;
     p->log2_max_frame_num = uis_read_ue(&r) + 4;
     p->poc_type = uis_read_ue(&r);
@@ -38,14 +39,31 @@ int uis_parse_sps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
     /* Level 6.2's MaxFS of 139264 allows a side of sqrt(8 * MaxFS) (A.3.1). */
     if (p->mb_width > 1055 || p->mb_height > 1055 || p->mb_width * p->mb_height > 139264)
         return -1;
+    uis_read_bits(&r, 1); /* direct_8x8_inference_flag */
+    p->crop_left = p->crop_right = p->crop_top = p->crop_bottom = 0;
+    if (uis_read_bits(&r, 1)) { /* in units of two luma samples (4:2:0) */
+        uint32_t crop[4];
+        for (int i = 0; i < 4; i++) {
+            crop[i] = uis_read_ue(&r);
+            if (crop[i] > 16 * 1055 / 2)
+                return -1;
+        }
+        p->crop_left = crop[0] * 2;
+        p->crop_right = crop[1] * 2;
+        p->crop_top = crop[2] * 2;
+        p->crop_bottom = crop[3] * 2;
+        if (p->crop_left + p->crop_right >= p->mb_width * 16 ||
+            p->crop_top + p->crop_bottom >= p->mb_height * 16)
+            return -1;
+    }
     return r.overrun ? -1 : 0;
 }
 
 int uis_parse_pps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
     uis_bit_reader r;
     uis_bit_reader_init(&r, rbsp, size);
-    uis_read_ue(&r); /* pic_parameter_set_id */
-    uis_read_ue(&r); /* seq_parameter_set_id */
+    p->pps_id = uis_read_ue(&r);
+    p->pps_sps_id = uis_read_ue(&r);
     p->entropy_coding = uis_read_bits(&r, 1);
     p->pic_order_present = uis_read_bits(&r, 1);
     if (uis_read_ue(&r) != 0) /* slice groups */
@@ -54,7 +72,10 @@ int uis_parse_pps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
     uis_read_ue(&r);
     p->weighted_pred = uis_read_bits(&r, 1);
     uis_read_bits(&r, 2);
-    p->pic_init_qp = 26 + uis_read_se(&r);
+    int32_t pic_init_qp_minus26 = uis_read_se(&r);
+    if (pic_init_qp_minus26 < -26 || pic_init_qp_minus26 > 25)
+        return -1;
+    p->pic_init_qp = 26 + pic_init_qp_minus26;
     uis_read_se(&r);
     p->chroma_qp_index_offset = uis_read_se(&r);
     p->deblocking_control = uis_read_bits(&r, 1);
@@ -68,30 +89,36 @@ int uis_parse_pps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
 }
 
 /* ref_pic_list_modification() of list 0 (7.3.3.1). */
-static int skip_list_modification(uis_bit_reader *r) {
-    for (int i = 0; i < 66 && !r->overrun; i++) {
-        uint32_t idc = uis_read_ue(r);
-        if (idc == 3)
+static int read_list_modification(uis_bit_reader *r, uis_slice_header *h) {
+    for (uint32_t i = 0; i < 66 && !r->overrun; i++) {
+        uis_list_modification m = {.idc = uis_read_ue(r)};
+        h->modification_count = i;
+        if (m.idc == 3)
             return 0;
-        if (idc > 2)
+        if (m.idc > 2)
             return -1;
-        uis_read_ue(r);
+        m.value = uis_read_ue(r);
+        if (i < UIS_COMMANDS)
+            h->modifications[i] = m;
     }
     return -1;
 }
 
 /* The MMCOs of dec_ref_pic_marking() (7.3.3.3). */
-static int skip_marking(uis_bit_reader *r) {
-    for (int i = 0; i < 66 && !r->overrun; i++) {
-        uint32_t operation = uis_read_ue(r);
-        if (operation == 0)
+static int read_marking(uis_bit_reader *r, uis_slice_header *h) {
+    for (uint32_t i = 0; i < 66 && !r->overrun; i++) {
+        uis_marking m = {.operation = uis_read_ue(r)};
+        h->marking_count = i;
+        if (m.operation == 0)
             return 0;
-        if (operation > 6)
+        if (m.operation > 6)
             return -1;
-        if (operation != 5)
-            uis_read_ue(r);
-        if (operation == 3)
-            uis_read_ue(r);
+        if (m.operation != 5)
+            m.value = uis_read_ue(r);
+        if (m.operation == 3)
+            m.second = uis_read_ue(r);
+        if (i < UIS_COMMANDS)
+            h->markings[i] = m;
     }
     return -1;
 }
@@ -104,7 +131,7 @@ int uis_parse_slice_header(uis_bit_reader *r, uint8_t nal_header, const uis_para
     h->type = uis_read_ue(r) % 5;
     if (h->type != UIS_SLICE_P && h->type != UIS_SLICE_I)
         return -1;
-    uis_read_ue(r); /* pic_parameter_set_id */
+    h->pps_id = uis_read_ue(r);
     h->frame_num = uis_read_bits(r, p->log2_max_frame_num);
     if (h->idr)
         h->idr_pic_id = uis_read_ue(r);
@@ -120,16 +147,21 @@ int uis_parse_slice_header(uis_bit_reader *r, uint8_t nal_header, const uis_para
     if (h->type == UIS_SLICE_P) {
         h->num_ref = uis_read_bits(r, 1) ? uis_read_ue(r) + 1 : p->num_ref_idx_l0_default;
         h->list_modified = uis_read_bits(r, 1);
-        if (h->num_ref > 32 || (h->list_modified && skip_list_modification(r) != 0))
+        if (h->num_ref > 32 || (h->list_modified && read_list_modification(r, h) != 0))
             return -1;
     }
     if (reference) {
-        if (h->idr)
-            uis_read_bits(r, 2);
-        else if ((h->adaptive_marking = uis_read_bits(r, 1)) && skip_marking(r) != 0)
+        if (h->idr) {
+            uis_read_bits(r, 1); /* no_output_of_prior_pics_flag */
+            h->long_term_reference = uis_read_bits(r, 1);
+        } else if ((h->adaptive_marking = uis_read_bits(r, 1)) && read_marking(r, h) != 0) {
             return -1;
+        }
     }
     h->qp_delta = uis_read_se(r);
+    int32_t qp = h->qp_delta < -51 || h->qp_delta > 51 ? -1 : p->pic_init_qp + h->qp_delta;
+    if (qp < 0 || qp > 51)
+        return -1;
     if (p->deblocking_control) {
         h->disable_deblocking = uis_read_ue(r);
         if (h->disable_deblocking > 2)

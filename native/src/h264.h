@@ -15,6 +15,9 @@ enum { UIS_SLICE_P = 0, UIS_SLICE_I = 2 };
 /* What a slice header needs to know of the parameter sets, and what two
  * encoders must share for their slice data to mean the same. */
 typedef struct uis_parameters {
+    uint32_t profile_idc, constraint_flags, level_idc; /* flags: set 0 is the top bit of 8 */
+    uint32_t sps_id, pps_id, pps_sps_id;
+    uint32_t crop_left, crop_right, crop_top, crop_bottom; /* pixels */
     uint32_t log2_max_frame_num;
     uint32_t poc_type;
     uint32_t log2_max_poc_lsb;      /* POC type 0 */
@@ -41,6 +44,15 @@ int uis_parse_pps(const uint8_t *rbsp, size_t size, uis_parameters *p);
  * among inter macroblocks that its encoder did not have. */
 enum { UIS_PPS_PLAIN = 0, UIS_PPS_CONSTRAINED = 1 };
 
+/* ref_pic_list_modification() and dec_ref_pic_marking(), command by command. */
+enum { UIS_COMMANDS = 8 };
+typedef struct uis_list_modification {
+    uint32_t idc, value;
+} uis_list_modification;
+typedef struct uis_marking {
+    uint32_t operation, value, second; /* second: LongTermFrameIdx of operation 3 */
+} uis_marking;
+
 typedef struct uis_slice_header {
     uint32_t first_mb;
     uint32_t type; /* UIS_SLICE_P or UIS_SLICE_I */
@@ -52,9 +64,14 @@ typedef struct uis_slice_header {
     bool list_modified;    /* P: list 0 is reordered */
     bool adaptive_marking; /* MMCOs are there */
     uint32_t frame_num;
-    /* Written streams only. */
-    uint32_t pps_id; /* UIS_PPS_* */
+    uint32_t pps_id; /* in written streams UIS_PPS_* */
     uint32_t idr_pic_id;
+    /* Read streams only. */
+    bool long_term_reference;                   /* IDR: long_term_reference_flag */
+    uint32_t modification_count, marking_count; /* may be more than are held */
+    uis_list_modification modifications[UIS_COMMANDS];
+    uis_marking markings[UIS_COMMANDS];
+    /* Written streams only. */
     uint32_t reference[2];    /* P: LongTermPicNum of each list entry */
     uint32_t long_term_index; /* LongTermFrameIdx this picture becomes */
     bool leave_out_mmco4;     /* a fault for tests: MMCO 6 without MMCO 4 */

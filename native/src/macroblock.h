@@ -102,7 +102,8 @@ typedef struct uis_mb_writer {
     uis_mb_picture *picture; /* what is written so far: the neighbours */
     uint32_t next;           /* address of the next macroblock */
     uint32_t skip_run;
-    int32_t qp; /* of the macroblock before */
+    int32_t qp;        /* of the macroblock before */
+    int32_t mvd_error; /* a fault for tests: added to the next difference, once */
 } uis_mb_writer;
 
 void uis_mb_writer_begin(uis_mb_writer *w, uis_bit_writer *out, const uis_slice_context *context,

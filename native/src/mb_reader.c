@@ -188,7 +188,8 @@ static bool read_vector(uis_bit_reader *r, const uis_mb_picture *p, uint32_t add
                         int shape) {
     uis_vector predictor =
         uis_predict_vector(p, address, x, y, w, mb->ref[(y >> 1) * 2 + (x >> 1)], shape);
-    int32_t vx = predictor.x + uis_read_se(r), vy = predictor.y + uis_read_se(r);
+    int64_t vx = (int64_t)predictor.x + uis_read_se(r);
+    int64_t vy = (int64_t)predictor.y + uis_read_se(r);
     if (vx != (int16_t)vx || vy != (int16_t)vy)
         return false;
     uis_fill_vectors(mb, x, y, w, h, (uis_vector){(int16_t)vx, (int16_t)vy});

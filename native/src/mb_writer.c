@@ -61,7 +61,8 @@ static void write_vector(uis_mb_writer *w, uint32_t address, const uis_macrobloc
     uis_vector v = mb->mv[y * 4 + x];
     uis_vector p =
         uis_predict_vector(w->picture, address, x, y, bw, mb->ref[(y >> 1) * 2 + (x >> 1)], shape);
-    uis_write_se(w->out, v.x - p.x);
+    uis_write_se(w->out, v.x - p.x + w->mvd_error);
+    w->mvd_error = 0;
     uis_write_se(w->out, v.y - p.y);
 }
 

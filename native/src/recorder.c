@@ -48,6 +48,8 @@ struct uis_recorder {
 
     /* The thread's own. */
     uis_ring_slot *held; /* the frame on screen; stays READING, so it needs no copy */
+    uis_bgra held_image; /* its pixels */
+    uint64_t held_sequence, held_present_ns;
     uint64_t last_sequence;
     uint64_t dropped;      /* from gaps */
     uint64_t ring_dropped; /* the ring's own count when the recording began */
@@ -101,25 +103,24 @@ static void finish(uis_recorder *r, const char *error) {
     pthread_mutex_unlock(&r->lock);
 }
 
-static uis_bgra slot_image(uis_ring_slot *slot) {
-    return (uis_bgra){.pixels = uis_ring_slot_pixels(slot),
-                      .stride = slot->stride,
-                      .width = slot->width,
-                      .height = slot->height};
-}
-
-static void hold(uis_recorder *r, uis_ring_slot *slot) {
-    if (r->held)
-        uis_ring_release(r->held);
-    r->held = slot;
-}
-
 /* What arrived at one tick. */
 typedef struct arrivals {
     uis_ring_slot *newest; /* NULL: none */
-    uis_rect damage;       /* union over all of them */
+    uis_bgra image;        /* its pixels */
+    uint64_t sequence, present_ns;
+    uis_rect damage; /* union over all of them, inside the view */
     uint32_t count, dropped;
+    bool broken; /* one did not fit its slot */
 } arrivals;
+
+static void hold(uis_recorder *r, const arrivals *a) {
+    if (r->held)
+        uis_ring_release(r->held);
+    r->held = a->newest;
+    r->held_image = a->image;
+    r->held_sequence = a->sequence;
+    r->held_present_ns = a->present_ns;
+}
 
 static uis_rect whole_view(const uis_recorder *r) {
     return (uis_rect){0, 0, (int32_t)r->config.width, (int32_t)r->config.height};
@@ -128,21 +129,33 @@ static uis_rect whole_view(const uis_recorder *r) {
 static arrivals take_arrivals(uis_recorder *r, uint64_t before_ns) {
     arrivals a = {0};
     uis_ring_slot *slot;
-    while ((slot = uis_ring_take(r->ring, before_ns)) != NULL) {
+    while (a.count < UIS_RING_MAX_SLOTS && (slot = uis_ring_take(r->ring, before_ns)) != NULL) {
+        uis_ring_slot said;
+        if (uis_ring_describe(r->ring, slot, &said) != 0) {
+            uis_ring_release(slot);
+            a.broken = true;
+            break;
+        }
         uint64_t gap = 0;
-        if (r->last_sequence && slot->sequence > r->last_sequence + 1)
-            gap = slot->sequence - r->last_sequence - 1;
-        r->last_sequence = slot->sequence;
+        if (r->last_sequence && said.sequence > r->last_sequence + 1)
+            gap = said.sequence - r->last_sequence - 1;
+        r->last_sequence = said.sequence;
         a.count++;
         a.dropped += (uint32_t)gap;
         /* A lost present took its damage with it: search everywhere. */
-        if (gap || slot->flags & UIS_SLOT_DAMAGE_MISSING || slot->damage_count == 0)
+        if (gap || said.flags & UIS_SLOT_DAMAGE_MISSING || said.damage_count == 0)
             a.damage = whole_view(r);
-        for (uint32_t i = 0; i < slot->damage_count && i < UIS_RING_MAX_DAMAGE; i++)
-            a.damage = uis_rect_union(a.damage, slot->damage[i]);
+        for (uint32_t i = 0; i < said.damage_count; i++)
+            a.damage = uis_rect_union(a.damage, uis_rect_intersect(said.damage[i], whole_view(r)));
         if (a.newest)
             uis_ring_release(a.newest);
         a.newest = slot;
+        a.image = (uis_bgra){.pixels = uis_ring_slot_pixels(slot),
+                             .stride = said.stride,
+                             .width = said.width,
+                             .height = said.height};
+        a.sequence = said.sequence;
+        a.present_ns = said.present_ns;
     }
     return a;
 }
@@ -178,7 +191,7 @@ static uint64_t idle(uis_recorder *r) {
             __atomic_load_n(&uis_ring_get_header(r->ring)->publish_word, __ATOMIC_ACQUIRE);
         arrivals a = take_arrivals(r, 0);
         if (a.newest)
-            hold(r, a.newest);
+            hold(r, &a);
         else
             uis_ring_wait(r->ring, seen, 10000000);
     }
@@ -244,25 +257,20 @@ static void *copy_of(const void *data, size_t size) {
 static int process(uis_recorder *r, arrivals *a, bool first, record *item, char *err,
                    size_t err_size) {
     uis_tick *t = &item->tick;
-    uis_ring_slot *slot = a->newest;
     uis_video_region regions[UIS_RING_MAX_REGIONS];
-    uint32_t count = 0;
-    uis_bgra now, before;
-    if (slot) {
-        now = slot_image(slot);
-        before = first ? now : slot_image(r->held);
-        count = uis_ring_get_regions(r->ring, regions);
-        t->sequence = slot->sequence;
-    }
+    const bool came = a->newest != NULL;
+    const uint32_t count = came ? uis_ring_get_regions(r->ring, regions) : 0;
+    const uis_bgra *now = came ? &a->image : NULL;
+    const uis_bgra *before = came && !first ? &r->held_image : NULL;
+    t->sequence = came ? a->sequence : 0;
     if (__atomic_exchange_n(&r->keyframe_wanted, false, __ATOMIC_RELAXED))
         uis_pipeline_request_keyframe(r->pipeline);
-    const uis_bgra *frame = slot ? &now : NULL, *last = slot && !first ? &before : NULL;
-    int rc = uis_pipeline_tick(r->pipeline, frame, last, &a->damage, regions, count,
-                               slot ? slot->present_ns : 0, t, err, err_size);
+    int rc = uis_pipeline_tick(r->pipeline, now, before, &a->damage, regions, count,
+                               came ? a->present_ns : 0, t, err, err_size);
     if (rc == 0)
-        rc = keep(r, t, frame, last, &a->damage, regions, count, err, err_size);
-    if (slot)
-        hold(r, slot);
+        rc = keep(r, t, now, before, &a->damage, regions, count, err, err_size);
+    if (came)
+        hold(r, a);
     if (rc != 0 || !t->au)
         return rc;
     item->au = copy_of(t->au, t->au_size);
@@ -307,11 +315,21 @@ static void *run(void *argument) {
         item->tick.tick_ns = when;
         item->tick.mbs = uis_pipeline_mbs(r->pipeline);
         arrivals a = take_arrivals(r, when);
+        if (a.broken) {
+            if (a.newest)
+                uis_ring_release(a.newest);
+            record_free(item);
+            finish(r, "the layer published a frame that does not fit its ring slot");
+            return NULL;
+        }
         if (k == 0) {
             /* The frame standing when the recording begins is its first
              * present; what came before it is not part of the recording. */
             if (!a.newest) {
                 a.newest = r->held;
+                a.image = r->held_image;
+                a.sequence = r->held_sequence;
+                a.present_ns = r->held_present_ns;
                 r->held = NULL;
             }
             a.count = 1;

@@ -2,11 +2,8 @@
  * Whole streams through the macroblock reader and writer; see bitstream.h. */
 #include "uisplice/bitstream.h"
 
-#include "macroblock.h"
+#include "stream_walk.h"
 #include "uisplice/frame_ring.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 /* Compares `count` bits of two buffers, each from its own position. */
 static bool same_bits(const uint8_t *a, size_t from_a, const uint8_t *b, size_t from_b,
@@ -19,96 +16,40 @@ static bool same_bits(const uint8_t *a, size_t from_a, const uint8_t *b, size_t 
     return uis_read_bits(&x, (unsigned)count) == uis_read_bits(&y, (unsigned)count);
 }
 
-typedef struct walk {
-    uis_parameters parameters;
-    bool sps, pps;
-    uis_mb_picture read, written;
-    uint16_t slice; /* number of the next slice; pictures never share one */
-    uint8_t *rbsp;
-} walk;
-
-static void walk_end(walk *w) {
-    uis_mb_picture_free(&w->read);
-    uis_mb_picture_free(&w->written);
-    free(w->rbsp);
-}
-
-static int take_parameters(walk *w, unsigned type, size_t size) {
-    if (type == UIS_NAL_SPS) {
-        if (uis_parse_sps(w->rbsp, size, &w->parameters) != 0)
+/* Walks on to the next slice. 1: *nal holds it; 0: the stream ends; -1: it cannot be
+ * walked (no memory, or no parameter sets that can be read). */
+static int next_slice(uis_stream_walk *w, uis_walked_nal *nal) {
+    int rc;
+    while ((rc = uis_walk_next(w, nal)) == 1) {
+        bool slice = nal->type == UIS_NAL_SLICE || nal->type == UIS_NAL_IDR;
+        if (slice)
+            return w->sps && w->pps ? 1 : -1;
+        if (!nal->readable && (nal->type == UIS_NAL_SPS || nal->type == UIS_NAL_PPS))
             return -1;
-        w->sps = true;
-        uis_mb_picture_free(&w->read);
-        uis_mb_picture_free(&w->written);
-        return uis_mb_picture_alloc(&w->read, w->parameters.mb_width, w->parameters.mb_height) |
-               uis_mb_picture_alloc(&w->written, w->parameters.mb_width, w->parameters.mb_height);
     }
-    if (uis_parse_pps(w->rbsp, size, &w->parameters) != 0)
-        return -1;
-    w->pps = true;
-    return 0;
+    return rc;
 }
 
-/* A slice as it was read. */
-typedef struct walked_slice {
-    uis_slice_header header;
-    uis_slice_context context;
-    size_t data_from; /* bit where slice_data() begins in the walk's RBSP */
-    size_t bits;      /* of the payload */
-    int count;        /* macroblocks; -1: the reader refused it */
-} walked_slice;
-
-static void read_slice(walk *w, uint8_t nal_header, size_t size, walked_slice *s) {
-    uis_bit_reader r;
-    uis_bit_reader_init(&r, w->rbsp, size);
-    r.bits = s->bits = uis_rbsp_payload_bits(w->rbsp, size);
-    s->count = -1;
-    if (uis_parse_slice_header(&r, nal_header, &w->parameters, &s->header) != 0)
-        return;
-    s->data_from = r.position;
-    if (s->header.first_mb == 0) {
-        uis_mb_picture_clear(&w->read);
-        uis_mb_picture_clear(&w->written);
+/* The picture to write into, as large as the one read. 0 or -1. */
+static int prepare(uis_mb_picture *written, const uis_mb_picture *read, uint16_t slice) {
+    if (written->width != read->width || written->height != read->height) {
+        uis_mb_picture_free(written);
+        return uis_mb_picture_alloc(written, read->width, read->height);
     }
-    s->context = (uis_slice_context){.first_mb = s->header.first_mb,
-                                     .type = s->header.type,
-                                     .num_ref = s->header.num_ref,
-                                     .qp = w->parameters.pic_init_qp + s->header.qp_delta,
-                                     .slice = w->slice++};
-    s->count = uis_read_macroblocks(&r, &s->context, &w->read);
-}
-
-/* Reads on to the next slice and through it; parameter sets on the way are taken
- * in. 1: *s is filled; 0: the stream ends; -1: it cannot be walked. */
-static int next_slice(walk *w, const uint8_t *data, size_t size, size_t *position,
-                      walked_slice *s) {
-    size_t nal_size;
-    const uint8_t *nal;
-    while (uis_next_nal(data, size, position, &nal, &nal_size)) {
-        unsigned type = nal[0] & 31;
-        size_t n = uis_unescape(nal + 1, nal_size - 1, w->rbsp);
-        if (type == UIS_NAL_SPS || type == UIS_NAL_PPS) {
-            if (take_parameters(w, type, n) != 0)
-                return -1;
-        } else if (type == UIS_NAL_SLICE || type == UIS_NAL_IDR) {
-            if (!w->sps || !w->pps)
-                return -1;
-            read_slice(w, nal[0], n, s);
-            return 1;
-        }
-    }
+    if (slice == 0) /* numbers come again: see stream_walk.c */
+        uis_mb_picture_clear(written);
     return 0;
 }
 
 int uis_rewrite_stream(const uint8_t *data, size_t size, uis_rewrite_result *result) {
     *result = (uis_rewrite_result){0};
-    walk w = {.rbsp = malloc(size ? size : 1)};
+    uis_stream_walk w;
+    uis_mb_picture written = {0};
     uis_bit_writer out = {0};
-    walked_slice s;
-    size_t position = 0;
+    uis_walked_nal s;
     uint64_t begin = uis_now_ns();
-    int rc = w.rbsp ? 0 : -1;
-    while (rc == 0 && (rc = next_slice(&w, data, size, &position, &s)) == 1) {
+    int rc = uis_walk_begin(&w, data, size);
+    while (rc == 0 && (rc = next_slice(&w, &s)) == 1) {
         rc = 0;
         uint64_t middle = uis_now_ns();
         result->read_seconds += (double)(middle - begin) / 1e9;
@@ -119,16 +60,20 @@ int uis_rewrite_stream(const uint8_t *data, size_t size, uis_rewrite_result *res
             begin = middle;
             continue;
         }
-        const uis_macroblock *mbs = &w.read.mbs[s.header.first_mb];
+        const uis_macroblock *mbs = &w.picture.mbs[s.header.first_mb];
         result->macroblocks += (uint32_t)s.count;
         for (int i = 0; i < s.count; i++)
             result->kinds[mbs[i].kind]++;
+        if (prepare(&written, &w.picture, s.context.slice) != 0) {
+            rc = -1;
+            break;
+        }
         /* The header's bits in front as in the source, so that I_PCM's alignment
          * comes out alike. */
         uis_bit_writer_reset(&out);
         uis_write_copy(&out, w.rbsp, 0, s.data_from);
         uis_mb_writer writer;
-        uis_mb_writer_begin(&writer, &out, &s.context, &w.written);
+        uis_mb_writer_begin(&writer, &out, &s.context, &written);
         for (int i = 0; i < s.count; i++)
             if (uis_mb_writer_put(&writer, &mbs[i], w.rbsp) != 0)
                 break;
@@ -143,7 +88,8 @@ int uis_rewrite_stream(const uint8_t *data, size_t size, uis_rewrite_result *res
             result->different++;
     }
     uis_bit_writer_free(&out);
-    walk_end(&w);
+    uis_mb_picture_free(&written);
+    uis_walk_end(&w);
     return rc == 0 && result->slices ? 0 : -1;
 }
 
@@ -199,13 +145,12 @@ static void emit_macroblock(motion_sink *s, const uis_mb_picture *p, uint32_t ad
 }
 
 int64_t uis_read_motion(const uint8_t *data, size_t size, uis_motion_record *out, size_t capacity) {
-    walk w = {.rbsp = malloc(size ? size : 1)};
+    uis_stream_walk w;
     motion_sink sink = {.out = out, .capacity = capacity};
-    walked_slice s;
-    size_t position = 0;
+    uis_walked_nal s;
     bool any = false;
-    int rc = w.rbsp ? 1 : -1;
-    while (rc == 1 && (rc = next_slice(&w, data, size, &position, &s)) == 1) {
+    int rc = uis_walk_begin(&w, data, size) == 0 ? 1 : -1;
+    while (rc == 1 && (rc = next_slice(&w, &s)) == 1) {
         if (s.count < 0) {
             rc = -1;
             break;
@@ -214,8 +159,8 @@ int64_t uis_read_motion(const uint8_t *data, size_t size, uis_motion_record *out
             sink.picture++;
         any = true;
         for (int i = 0; i < s.count; i++)
-            emit_macroblock(&sink, &w.read, s.header.first_mb + (uint32_t)i);
+            emit_macroblock(&sink, &w.picture, s.header.first_mb + (uint32_t)i);
     }
-    walk_end(&w);
+    uis_walk_end(&w);
     return rc == 0 && any ? (int64_t)sink.count : -1;
 }

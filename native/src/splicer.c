@@ -164,6 +164,7 @@ int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_f
         .type = UIS_SLICE_P, .num_ref = h.num_ref, .qp = s->parameters.pic_init_qp + h.qp_delta};
     uis_mb_writer w;
     uis_mb_writer_begin(&w, &s->writer, &context, &s->placed);
+    w.mvd_error = (s->faults & UIS_FAULT_WRONG_MVD) != 0;
     int rc = 0;
     for (uint32_t y = 0, i = 0; y < p->height && rc == 0; y++)
         for (uint32_t x = 0; x < p->width && rc == 0;) {

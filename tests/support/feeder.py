@@ -36,9 +36,11 @@ class Feeder:
         damage: Sequence[tuple[int, int, int, int]] | None = None,
         *,
         lose: bool = False,
+        stride: int | None = None,
     ) -> None:
         """Publishes one frame. damage None: a present without rectangles;
-        lose: the present happens but never reaches the ring."""
+        lose: the present happens but never reaches the ring; stride: what the slot
+        says, if that is not the truth."""
         lib, ffi = self._native.lib, self._native.ffi
         self.sequence += 1
         self._header.presented += 1
@@ -50,7 +52,7 @@ class Feeder:
         height, width = frame.shape[:2]
         slot.sequence = self.sequence
         slot.present_ns = lib.uis_now_ns()
-        slot.width, slot.height, slot.stride = width, height, width * 4
+        slot.width, slot.height, slot.stride = width, height, stride or width * 4
         slot.flags = lib.UIS_SLOT_DAMAGE_MISSING if damage is None else 0
         slot.damage_count = len(damage or ())
         for rect, (x, y, w, h) in zip(slot.damage, damage or (), strict=False):

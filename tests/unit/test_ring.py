@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from support.feeder import Feeder
 
 from harness.errors import EnvironmentProblem
 from harness.native import native
+from harness.recorder import Recorder, RecorderSettings
 from harness.ring import FrameRing, VideoRegion
 
 
@@ -109,6 +111,7 @@ def test_shared_memory_is_private_and_gone_after_close():
         (4, 99, "protocol version 99"),
         (16, 1, "sizes that do not fit"),
         (20, 1000, "sizes that do not fit"),
+        (48, 100000, "sizes that do not fit"),  # max_width
     ],
 )
 def test_attach_refuses_a_ring_that_does_not_fit(offset: int, value: int, words: str):
@@ -118,6 +121,55 @@ def test_attach_refuses_a_ring_that_does_not_fit(offset: int, value: int, words:
             file.seek(offset)
             file.write(struct.pack("<I", value))
         assert words in attach_error(ring.name)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"width": 0},
+        {"height": 0},
+        {"width": 1 << 30},
+        {"height": 4096},
+        {"stride": 8},
+        {"stride": 1 << 31},
+        {"damage_count": 17},
+    ],
+)
+def test_a_frame_that_does_not_fit_its_slot_is_refused(field: dict[str, int]):
+    with FrameRing(64, 48) as ring:
+        Feeder(ring).present(frame(1))
+        slot = take(ring)
+        said = native().ffi.new("uis_ring_slot *")
+        assert native().lib.uis_ring_describe(ring.pointer, slot, said) == 0
+        assert (said.width, said.height, said.stride) == (64, 48, 256)
+        for name, value in field.items():
+            setattr(slot, name, value)
+        assert native().lib.uis_ring_describe(ring.pointer, slot, said) == -1
+
+
+def test_a_recording_of_a_broken_frame_ends_with_a_sentence(tmp_path: Path):
+    with FrameRing(64, 48) as ring:
+        feeder = Feeder(ring)
+        feeder.present(frame(1))
+        recorder = Recorder(RecorderSettings(64, 48, fps=20), ring, tmp_path / "s.mkv")
+        try:
+            time.sleep(0.05)
+            recorder.start()
+            feeder.present(frame(2), stride=1 << 20)
+            deadline = time.monotonic() + 5
+            while not recorder.failed and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert "does not fit its ring slot" in recorder.stop().error
+        finally:
+            recorder.close()
+
+
+def test_a_writer_that_died_inside_its_lock_does_not_hang_the_reader():
+    with FrameRing(64, 48) as ring:
+        ring.set_regions([VideoRegion(5, 1, 2, 30, 40, True, 99)])
+        native().lib.uis_ring_get_header(ring.pointer).region_sequence += 1
+        out = native().ffi.new("uis_video_region[8]")
+        assert native().lib.uis_ring_get_regions(ring.pointer, out) == 0
 
 
 def test_attach_names_what_is_missing_or_too_small():

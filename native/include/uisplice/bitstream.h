@@ -33,6 +33,41 @@ typedef struct uis_motion_record {
 /* Reads all motion vectors of an Annex B Baseline stream. Fills at most `capacity`
  * records and returns how many there are, or -1. */
 int64_t uis_read_motion(const uint8_t *data, size_t size, uis_motion_record *out, size_t capacity);
+
+/* What the sequence parameter set read last says. */
+typedef struct uis_sequence {
+    uint32_t profile_idc; /* 0: there is none that can be read */
+    uint32_t constraint_flags, level_idc;
+    uint32_t log2_max_frame_num, poc_type, num_ref_frames;
+    uint32_t mb_width, mb_height;
+    uint32_t crop_left, crop_right, crop_top, crop_bottom; /* pixels */
+} uis_sequence;
+
+#define UIS_NAL_COMMANDS 8
+
+/* One NAL unit. The fields below `readable` are filled where it is 1 and the type has
+ * them; slices are parsed under the parameter sets read last, whatever they name. */
+typedef struct uis_nal_record {
+    uint64_t offset, size; /* bytes in the stream; from the header byte on */
+    uint32_t type, ref_idc;
+    int32_t readable;        /* 0: it cannot be parsed */
+    int32_t macroblocks;     /* of a slice; -1: its data cannot be read */
+    uint32_t sps_id, pps_id; /* its own, or the one that it names */
+    uint32_t first_mb, slice_type, frame_num, idr_pic_id, num_ref;
+    int32_t qp; /* SliceQP_Y */
+    uint32_t disable_deblocking;
+    uint32_t long_term_reference; /* IDR: long_term_reference_flag */
+    uint32_t adaptive_marking;
+    /* May count more than UIS_NAL_COMMANDS; only so many are held. */
+    uint32_t modification_count, marking_count;
+    uint32_t modifications[UIS_NAL_COMMANDS][2]; /* modification_of_pic_nums_idc, value */
+    uint32_t markings[UIS_NAL_COMMANDS][3];      /* MMCO, its value, its second value */
+} uis_nal_record;
+
+/* Describes every NAL unit of an Annex B Baseline stream. Fills at most `capacity`
+ * records and returns how many there are, or -1: no memory. */
+int64_t uis_describe_stream(const uint8_t *data, size_t size, uis_sequence *sequence,
+                            uis_nal_record *out, size_t capacity);
 /* cffi: end */
 #pragma GCC visibility pop
 #endif

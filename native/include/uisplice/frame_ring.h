@@ -128,7 +128,8 @@ typedef struct uis_ring uis_ring;
 int uis_ring_create(const char *name, uint32_t width, uint32_t height, uint32_t slots,
                     uis_ring **out, char *err, size_t err_size);
 
-/* Maps an existing object and checks magic, version, sizes. Same errors. */
+/* Maps an existing object and checks magic, version, sizes; nothing of what it checked
+ * is read from the object again. Same errors. */
 int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size);
 
 /* Unmaps; the creator also marks the ring closed and unlinks the name. NULL is fine. */
@@ -147,13 +148,18 @@ void uis_ring_cancel(uis_ring *ring, uis_ring_slot *slot);
 /* Reader, one thread. take returns the oldest READY slot whose present time is
  * below before_ns (0: any), now READING, or NULL. */
 uis_ring_slot *uis_ring_take(uis_ring *ring, uint64_t before_ns);
+
+/* Copies what the writer says of a taken slot. 0, or -1: pixels or damage would not fit
+ * the slot. The writer is another process: use the copy, never the slot's own fields. */
+int uis_ring_describe(const uis_ring *ring, const uis_ring_slot *slot, uis_ring_slot *out);
 void uis_ring_release(uis_ring_slot *slot);
 
 /* Waits until something is published after `seen` (a publish_word value) or
  * until timeout_ns has passed. */
 void uis_ring_wait(uis_ring *ring, uint32_t seen, uint64_t timeout_ns);
 
-/* Video regions: one writer (Python), one reader (recorder). get returns the count. */
+/* Video regions: one writer (Python), one reader (recorder). get returns the count; 0
+ * when the writer has stood still inside a write for longer than any write takes. */
 void uis_ring_set_regions(uis_ring *ring, const uis_video_region *regions, uint32_t count);
 uint32_t uis_ring_get_regions(uis_ring *ring, uis_video_region *out);
 

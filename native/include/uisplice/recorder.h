@@ -48,6 +48,7 @@ extern "C" {
 #define UIS_FAULT_WRONG_LTR 2  /* skip slices point at LTR 1 */
 #define UIS_FAULT_NO_MMCO4 4   /* MMCO 4 left out */
 #define UIS_FAULT_BAD_SHARES 8 /* every VIDEO_ONLY tick is called CHANGED */
+#define UIS_FAULT_WRONG_MVD 16 /* a spliced picture's first vector is a quarter pixel off */
 
 typedef struct uis_recorder_config {
     uint32_t width, height; /* of the view; even */

@@ -1,0 +1,106 @@
+"""Makes the sample streams of this folder with the project's own pipeline.
+
+    python tests/streams/make.py
+
+Each is an Annex B file and a list of MD5s, one a picture, of its I420 bytes (cropped to
+the view). A stream is written only if all checks pass, so the pictures are those that the
+encoders reconstructed.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER.parent))
+
+from support import content  # noqa: E402
+from support.decoders import md5  # noqa: E402
+
+from harness.checks import access_units, check_recording, ffmpeg_pictures  # noqa: E402
+from harness.pipeline import Pipeline  # noqa: E402
+from harness.recorder import RecorderSettings, Recording  # noqa: E402
+from harness.ring import VideoRegion  # noqa: E402
+
+Box = tuple[int, int, int, int]  # x, y, width, height
+TICKS = 18
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a stream shows: UI that changes now and then, and playing videos."""
+
+    name: str
+    videos: tuple[Box, ...]
+    view: tuple[int, int] = (320, 192)
+    splice: Literal["syntax", "rows"] = "syntax"
+    guard: int = 3
+    moves: bool = False  # the first video, 8 pixels right every fourth tick
+
+
+SAMPLES = (
+    Sample("syntax", ((112, 64, 96, 64),)),
+    Sample("rows", ((112, 64, 96, 64),), splice="rows"),
+    Sample("edge", ((224, 64, 96, 64),)),
+    Sample("corner", ((224, 128, 96, 64),)),
+    Sample("two-videos", ((16, 64, 96, 64), (208, 80, 64, 48))),
+    Sample("cropped", ((206, 118, 104, 64),), view=(310, 182)),
+    Sample("full-width", ((0, 64, 320, 64),)),
+    Sample("full-width-rows", ((0, 64, 320, 64),), splice="rows"),
+    Sample("moving", ((64, 64, 96, 64),), moves=True),
+    Sample("no-guard", ((112, 64, 96, 64),), guard=0),
+)
+
+
+def frames(sample: Sample) -> Iterator[tuple[content.Frame, list[VideoRegion]]]:
+    width, height = sample.view
+    ui = content.ui(width, height)
+    yield ui, []
+    for tick in range(TICKS):
+        if tick % 7 == 5:
+            ui = content.paste(ui, content.ui(64, 32, seed=tick), 8, 8)
+        frame, regions = ui, []
+        for number, (x, y, w, h) in enumerate(sample.videos):
+            if sample.moves and number == 0:
+                x += 8 * (tick // 4)
+            if number and tick % 3 == 0:
+                continue  # the second video stands still now and then
+            frame = content.paste(frame, content.natural(w, h, TICKS)[tick], x, y)
+            regions.append(VideoRegion(number, x, y, w, h, True, 0))
+        yield frame, regions
+
+
+def record(sample: Sample, path: Path) -> Recording:
+    settings = RecorderSettings(*sample.view, qp=28, splice=sample.splice, guard=sample.guard)
+    with Pipeline(settings, path) as pipeline:
+        for frame, regions in frames(sample):
+            pipeline.tick(frame, regions)
+        return pipeline.finish()
+
+
+def make(sample: Sample) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        recording = record(sample, Path(folder) / "s.mkv")
+        for result in check_recording(recording):
+            if not result.passed:
+                raise SystemExit(f"{sample.name}: {result.name}: {result.summary}")
+        data = b"".join(access_units(recording.stream))
+        errors: list[str] = []
+        digests = [md5(picture) for picture in ffmpeg_pictures(recording.stream, errors)]
+    (FOLDER / f"{sample.name}.h264").write_bytes(data)
+    (FOLDER / f"{sample.name}.md5").write_text("\n".join(digests) + "\n")
+    kinds = [tick.picture.name[0] for tick in recording.ticks if tick.bytes]
+    leaks = sum(tick.region_leaks > 0 for tick in recording.ticks)
+    print(f"{sample.name}: {len(data)} bytes, pictures {''.join(kinds)}, {leaks} restarts")
+
+
+if __name__ == "__main__":
+    for old in (*FOLDER.glob("*.h264"), *FOLDER.glob("*.md5")):
+        old.unlink()
+    for one in SAMPLES:
+        make(one)
