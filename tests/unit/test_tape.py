@@ -24,7 +24,7 @@ from harness.replay import open_tape, replay
 from harness.ring import VideoRegion
 from harness.scenario import load_scenario
 from harness.tape import HEADER_TAG, SUFFIX, VERSION_TAG, Tape, recipe_of
-from harness.tape_writer import open_spool, write_tape
+from harness.tape_writer import open_spool, require_folder, write_tape
 
 W, H = 320, 192
 VIDEO = VideoRegion(7, 96, 48, 128, 96, True, FIRST_TICK_NS - 5)
@@ -122,6 +122,13 @@ def test_a_full_disk_ends_the_recording_with_an_error(tmp_path: Path):
     with open(os.open("/dev/full", os.O_WRONLY), "wb", buffering=0) as full:  # noqa: PTH123
         live = record(tmp_path / "live.mkv", [(ui, [])] * 6, first=ui, spool=full)
     assert live.error == "cannot write what the tape is made of: No space left on device"
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TapeError, match="cannot write to the folder") as raised:
+        require_folder(tmp_path / "file" / "tapes")
+    assert "check the folder's rights and free space" in str(raised.value)
 
 
 def test_the_difference_box_equals_its_plain_twin():
