@@ -34,7 +34,7 @@ from .scenario import Scenario
 from .server import SiteServer
 from .steps import StepRunner
 from .tape import TapedSpan, TapeHeader, recipe_of, tape_path
-from .tape_writer import open_spool, write_tape
+from .tape_writer import open_spool, require_folder, write_tape
 from .verdict import Verdict, failures, judge, standing_checks
 from .video_state import VideoStateTracker
 
@@ -472,6 +472,7 @@ def run_scenario(
     with contextlib.ExitStack() as stack:
         spool = None
         if options.tape_record is not None:
+            require_folder(options.tape_record)
             spool = stack.enter_context(open_spool(folder))
         return _play_scenario(scenario, folder, options, observer, spool)
 
@@ -520,6 +521,9 @@ def _play_scenario(
                 _make_tape(path, header, spool, observer)
             except TapeError as error:
                 failure = error  # the recording itself is whole, and is judged all the same
+            except KeyboardInterrupt as error:
+                _conclude(evidence, scenario, schedule, session.marks, environment, error, observer)
+                raise
     return _conclude(evidence, scenario, schedule, session.marks, environment, failure, observer)
 
 

@@ -310,7 +310,7 @@ def _read(path: Path, container: Any) -> tuple[TapeHeader, tuple[TapedTick, ...]
         raise _damaged(path, f"a record cannot be read ({error})") from error
     if end is None:
         raise _damaged(path, f"it was cut after {len(ticks)} of {header.ticks} ticks")
-    if end != seal.value() or len(ticks) != header.ticks:
+    if end != seal.value() or len(ticks) != header.ticks or not ticks:
         raise _damaged(path, "its contents do not match its digest")
     return header, tuple(ticks)
 

@@ -8,6 +8,7 @@ of it afterwards, and reads it back before it takes its place.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,8 +57,18 @@ def open_spool(folder: Path) -> BinaryIO:
         return tempfile.TemporaryFile(dir=folder, buffering=0)
     except OSError as error:
         raise TapeError(
-            f"cannot keep frames in {folder}: {error}", "check the folder's rights and free space"
+            f"cannot write to the folder {folder}: {error}",
+            "check the folder's rights and free space",
         ) from error
+
+
+def require_folder(folder: Path) -> None:
+    """Finds out before a recording, not behind it, whether tapes can be written.
+
+    Raises:
+        TapeError: they cannot.
+    """
+    open_spool(folder).close()
 
 
 @dataclass(frozen=True)
@@ -125,7 +136,7 @@ def write_tape(
     records = read_spool(spool)
     if not records:
         raise TapeError(f"no tape {path} is made: no tick was recorded")
-    header = TapeHeader(**{**vars(header), "ticks": len(records)})
+    header = dataclasses.replace(header, ticks=len(records))
     part, sealed = (path.with_name(f".{path.name}.{end}") for end in ("part", "sealed"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,7 +168,7 @@ def _steps(
             spool.seek(record.offset)
             pixels = np.frombuffer(_read_all(spool, record.size), np.uint8)
             frame[y : y + h, x : x + w] = pixels.reshape(h, w, 4)
-            tick = TapedTick(**{**vars(tick), "crc": box_crc(frame, tick.box)})
+            tick = dataclasses.replace(tick, crc=box_crc(frame, tick.box))
         yield tick, frame
 
 

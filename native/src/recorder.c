@@ -14,8 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Of pixels between the recorder and a tape's file: 16 frames of 1280x720. */
-#define SPOOL_QUEUE_BYTES ((size_t)64 << 20)
+/* Between the recorder and a tape's file: 145 frames of 1280x720, 6 s of a disk that stalls. */
+#define SPOOL_QUEUE_BYTES ((size_t)512 << 20)
 
 typedef struct record {
     struct record *next;

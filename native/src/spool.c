@@ -11,7 +11,8 @@
 
 typedef struct entry {
     struct entry *next;
-    size_t size;     /* of data */
+    size_t capacity; /* of data */
+    size_t size;     /* used of it */
     uint8_t data[1]; /* the record, then the pixels: written as they lie */
 } entry;
 
@@ -23,6 +24,7 @@ struct uis_spool {
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t change;
     entry *head, *tail;
+    entry *spare;  /* written ones: fresh memory of a frame's size costs a page fault a page */
     size_t queued; /* bytes */
     int error;     /* negative errno of the first write that failed */
     bool closing;
@@ -87,12 +89,36 @@ static void *run(void *argument) {
             error = write_all(s->fd, e->data, e->size);
         pthread_mutex_lock(&s->lock);
         s->error = error;
-        s->queued -= e->size;
+        s->queued -= e->capacity;
+        e->next = s->spare;
+        s->spare = e;
         pthread_cond_broadcast(&s->change);
-        free(e);
     }
     pthread_mutex_unlock(&s->lock);
     return NULL;
+}
+
+static void free_list(entry *e) {
+    while (e) {
+        entry *next = e->next;
+        free(e);
+        e = next;
+    }
+}
+
+/* A spare entry that is large enough, or a new one; NULL: out of memory. */
+static entry *take_entry(uis_spool *s, size_t size) {
+    pthread_mutex_lock(&s->lock);
+    entry **link = &s->spare;
+    while (*link && (*link)->capacity < size)
+        link = &(*link)->next;
+    entry *e = *link;
+    if (e)
+        *link = e->next;
+    pthread_mutex_unlock(&s->lock);
+    if (!e && (e = malloc(offsetof(entry, data) + size)))
+        e->capacity = size;
+    return e;
 }
 
 int uis_spool_open(int fd, size_t queue_bytes, uis_spool **out) {
@@ -126,7 +152,9 @@ int uis_spool_add(uis_spool *s, const uis_spool_record *record, const uis_bgra *
                        : (uis_rect){0, 0, (int32_t)now->width, (int32_t)now->height};
     const size_t row = 4 * (size_t)r.box.w;
     r.size = (uint32_t)(row * (size_t)r.box.h);
-    entry *e = malloc(offsetof(entry, data) + sizeof r + r.size);
+    /* Of a whole frame, so that every entry fits every tick. */
+    const size_t whole = now ? 4 * (size_t)now->width * now->height : 0;
+    entry *e = take_entry(s, sizeof r + (r.size ? whole : 0));
     if (!e)
         return -ENOMEM;
     e->next = NULL;
@@ -143,7 +171,7 @@ int uis_spool_add(uis_spool *s, const uis_spool_record *record, const uis_bgra *
 
     pthread_mutex_lock(&s->lock);
     /* A single frame larger than the queue must still get through. */
-    while (s->queued > 0 && s->queued + e->size > s->limit && !s->error)
+    while (s->queued > 0 && s->queued + e->capacity > s->limit && !s->error)
         pthread_cond_wait(&s->change, &s->lock);
     int error = s->error;
     if (!error) {
@@ -152,7 +180,7 @@ int uis_spool_add(uis_spool *s, const uis_spool_record *record, const uis_bgra *
         else
             s->head = e;
         s->tail = e;
-        s->queued += e->size;
+        s->queued += e->capacity;
         pthread_cond_broadcast(&s->change);
     }
     pthread_mutex_unlock(&s->lock);
@@ -170,6 +198,7 @@ int uis_spool_close(uis_spool *s) {
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
     int error = s->error;
+    free_list(s->spare);
     pthread_cond_destroy(&s->change);
     pthread_mutex_destroy(&s->lock);
     free(s);

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,7 @@ def record(
     guard: int = 3,
     splice: Literal["syntax", "rows"] = "syntax",
     first: Frame,
+    spool: BinaryIO | None = None,
 ) -> Recording:
     """Records one entry a tick: a new frame (or None: no present) and the videos then.
 
@@ -82,7 +83,7 @@ def record(
     )
     with FrameRing(width, height, slots=24) as ring:
         feeder = Feeder(ring)
-        recorder = Recorder(settings, ring, path)
+        recorder = Recorder(settings, ring, path, spool)
         try:
             feeder.present(first)
             time.sleep(0.05)
