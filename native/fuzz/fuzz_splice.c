@@ -41,6 +41,7 @@ static void read_back(uis_splicer *s, const uis_buffer *au) {
         stream.data[stream.size++] = au->data[i];
     uis_rewrite_result result;
     if (uis_rewrite_stream(stream.data, stream.size, &result) != 0 || result.unreadable != 0 ||
+        result.different != 0 ||
         result.macroblocks != s->parameters.mb_width * s->parameters.mb_height)
         abort();
     uis_buffer_free(&stream);
