@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "placement.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 static uis_macroblock *at(const uis_placement *p, uint32_t x, uint32_t y) {
     uis_part *part = p->parts[p->owner[y * p->width + x]];
@@ -24,30 +24,54 @@ static bool notices(const uis_placement *p, const uis_macroblock *mb, const uis_
            (beside && mb->kind == UIS_MB_I4X4 && user->kind == UIS_MB_I4X4);
 }
 
-/* Patches (x, y) and what that takes along. */
-static int patch(uis_placement *p, uint32_t x, uint32_t y) {
-    uis_macroblock *mb = at(p, x, y);
-    if (mb->kind == UIS_MB_PCM)
-        return 0;
-    if (p->deblock || p->patched >= p->patch_limit)
-        return 1;
-    static const int8_t users[4][2] = {{1, 0}, {0, 1}, {-1, 1}, {1, 1}};
-    bool along[4];
-    for (int i = 0; i < 4; i++) {
-        uint32_t ux = x + (uint32_t)users[i][0], uy = y + (uint32_t)users[i][1];
-        along[i] = ux < p->width && uy < p->height && notices(p, mb, at(p, ux, uy), i < 2);
+/* Places still to be patched. */
+typedef struct waiting {
+    uint32_t *places;
+    uint32_t count, capacity;
+} waiting;
+
+static bool wait_for(waiting *w, uint32_t place) {
+    if (w->count == w->capacity) {
+        const uint32_t capacity = w->capacity ? w->capacity * 2 : 32;
+        uint32_t *bigger = realloc(w->places, capacity * sizeof *bigger);
+        if (!bigger)
+            return false;
+        w->places = bigger;
+        w->capacity = capacity;
     }
-    if (uis_part_patch(p->parts[p->owner[y * p->width + x]], x, y) != 0)
-        return -1;
-    p->patched++;
-    for (int i = 0; i < 4; i++) {
-        if (!along[i])
+    w->places[w->count++] = place;
+    return true;
+}
+
+static int patch_all(uis_placement *p, waiting *w) {
+    static const int8_t users[4][2] = {{1, 0}, {0, 1}, {-1, 1}, {1, 1}};
+    while (w->count) {
+        const uint32_t place = w->places[--w->count];
+        const uint32_t x = place % p->width, y = place / p->width;
+        const uis_macroblock *mb = at(p, x, y);
+        if (mb->kind == UIS_MB_PCM)
             continue;
-        int rc = patch(p, x + (uint32_t)users[i][0], y + (uint32_t)users[i][1]);
-        if (rc != 0)
-            return rc;
+        if (p->deblock || p->patched >= p->patch_limit)
+            return 1;
+        for (int i = 0; i < 4; i++) {
+            const uint32_t ux = x + (uint32_t)users[i][0], uy = y + (uint32_t)users[i][1];
+            if (ux < p->width && uy < p->height && notices(p, mb, at(p, ux, uy), i < 2) &&
+                !wait_for(w, uy * p->width + ux))
+                return -1;
+        }
+        if (uis_part_patch(p->parts[p->owner[place]], x, y) != 0)
+            return -1;
+        p->patched++;
     }
     return 0;
+}
+
+/* Patches (x, y) and what that takes along. */
+static int patch(uis_placement *p, uint32_t x, uint32_t y) {
+    waiting w = {0};
+    int rc = wait_for(&w, y * p->width + x) ? patch_all(p, &w) : -1;
+    free(w.places);
+    return rc;
 }
 
 /* What a partition of encoder 1 predicts from. */
