@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.native import native
-from harness.recorder import Fault, Recorder, RecorderSettings, Recording
+from harness.recorder import Recorder, RecorderSettings, Recording
 from harness.ring import FrameRing, VideoRegion
 
 Frame = npt.NDArray[np.uint8]  # (height, width, 4), B G R A
@@ -66,20 +66,18 @@ def record(
     frames: Sequence[tuple[Frame | None, Sequence[VideoRegion]]],
     *,
     fps: int = 48,
-    qp: int = 23,
-    faults: Fault = Fault.NONE,
-    guard: int = 3,
-    splice: Literal["syntax", "rows"] = "syntax",
     first: Frame,
     spool: BinaryIO | None = None,
+    **settings_: Any,
 ) -> Recording:
     """Records one entry a tick: a new frame (or None: no present) and the videos then.
 
-    The frame standing at the start is `first`.
+    The frame standing at the start is `first`; `settings_` are RecorderSettings'.
     """
     height, width = first.shape[:2]
+    # At once, and however large: what is tested here is what comes of it.
     settings = RecorderSettings(
-        width=width, height=height, fps=fps, qp=qp, faults=faults, guard=guard, splice=splice
+        width=width, height=height, fps=fps, **{"adopt_after": 0, "region_limit": 100, **settings_}
     )
     with FrameRing(width, height, slots=24) as ring:
         feeder = Feeder(ring)

@@ -1,0 +1,251 @@
+"""Merged pictures: two encoders in one picture, regions that come, stay and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import content
+
+from harness.checks import check_recording
+from harness.pipeline import Pipeline
+from harness.recorder import Picture, RecorderSettings, Recording, Tick, TickClass
+from harness.ring import VideoRegion
+
+WIDTH, HEIGHT = 640, 384
+VIDEO = (192, 112, 192, 112)
+
+Step = tuple[np.ndarray | None, Sequence[VideoRegion]]
+
+
+def run(path: Path, steps: Iterable[Step], **settings: Any) -> Recording:
+    chosen = {"adopt_after": 0, **settings}
+    with Pipeline(RecorderSettings(WIDTH, HEIGHT, **chosen), path) as pipeline:
+        for frame, videos in steps:
+            pipeline.tick(frame, videos)
+        recording = pipeline.finish()
+    for result in check_recording(recording):
+        assert result.passed, f"{result.name}: {result.summary}"
+    return recording
+
+
+def region(number: int = 1, at: tuple[int, int, int, int] = VIDEO, playing: bool = True):
+    return VideoRegion(number, *at, playing, 0)
+
+
+def show(page: np.ndarray, *pictures: tuple[np.ndarray, tuple[int, int, int, int]]) -> np.ndarray:
+    for picture, (x, y, _, _) in pictures:
+        page = content.paste(page, picture, x, y)
+    return page
+
+
+def session(count: int = 40, every: int = 5, at: tuple[int, int] = (20, 20)) -> list[Step]:
+    """A video that plays; every few ticks a card changes at `at`."""
+    page = content.ui(WIDTH, HEIGHT)
+    steps: list[Step] = [(page, ())]
+    for number, picture in enumerate(content.natural(VIDEO[2], VIDEO[3], count)):
+        if number % every == every - 1:
+            page = content.paste(page, content.ui(60, 40, seed=number), *at)
+        steps.append((show(page, (picture, VIDEO)), [region()]))
+    return steps
+
+
+def kinds(recording: Recording) -> list[Picture]:
+    return [tick.picture for tick in recording.ticks]
+
+
+def test_the_video_is_coded_once(tmp_path: Path):
+    """A CHANGED tick while a video plays is one merged picture, whose video goes on from
+    the picture before: smaller than a full one."""
+    merged = run(tmp_path / "merged.mkv", session())
+    apart = run(tmp_path / "apart.mkv", session(), splice="separate")
+    changed = [t for t in merged.ticks[3:] if t.tick_class is TickClass.CHANGED]
+    assert changed and {t.picture for t in changed} == {Picture.MERGED}
+    assert {t.slices for t in merged.ticks} == {1}
+
+    def size(recording: Recording) -> int:
+        return sum(t.bytes for t in recording.ticks[3:])
+
+    assert size(merged) < 0.9 * size(apart)
+    assert sum(t.keyframe for t in merged.ticks) == 1
+
+
+def test_changes_in_the_guard_stay_with_the_region(tmp_path: Path):
+    recording = run(tmp_path / "s.mkv", session(at=(VIDEO[0] - 30, VIDEO[1] + 20)))
+    changed = [t for t in recording.ticks[3:] if t.tick_class is TickClass.CHANGED]
+    assert Picture.SPLICED in {t.picture for t in changed}
+
+
+def test_a_row_that_slides_beside_the_region_is_patched(tmp_path: Path):
+    """New macroblocks whose intra prediction sees the region's: I_PCM, and still exact.
+    Where that goes on, the region is given up."""
+    page = content.ui(WIDTH, HEIGHT)
+    strip = content.ui(4 * WIDTH, 60, seed=3)
+    y = (VIDEO[1] + VIDEO[3]) // 16 * 16 + 48  # the first row below the guard
+    steps: list[Step] = [(page, ())]
+    for number, picture in enumerate(content.natural(VIDEO[2], VIDEO[3], 24)):
+        if number > 4:
+            page = page.copy()
+            page[y : y + 60] = strip[:, 50 * number : 50 * number + WIDTH]
+        steps.append((show(page, (picture, VIDEO)), [region()]))
+    recording = run(tmp_path / "s.mkv", steps)
+    assert sum(t.patched_mbs for t in recording.ticks) > 5
+    assert kinds(recording)[-1] is Picture.FULL
+
+
+def test_a_region_that_goes_is_taken_over_without_a_keyframe(tmp_path: Path):
+    """Encoder 1 has the place as it was before the video came: it predicts from LTR 0
+    there and from the last picture elsewhere."""
+    page = content.ui(WIDTH, HEIGHT)
+    steps = session(12, every=100)
+    other = content.ui(WIDTH, HEIGHT, seed=8)
+    gone = page.copy()
+    gone[80:300, 150:450] = other[80:300, 150:450]  # most of the region at once
+    steps += [(gone, ()), (show(gone, (other[:40, :60], (0, 0, 0, 0))), ())]
+    recording = run(tmp_path / "s.mkv", steps)
+    after = recording.ticks[13]
+    assert (after.picture, after.keyframe, after.fallback) == (Picture.FULL, False, False)
+    assert recording.ticks[12].picture is Picture.SPLICED
+    full = run(tmp_path / "k.mkv", [(gone, ())])
+    assert after.bytes < full.ticks[0].bytes, "less than the whole picture anew"
+
+
+def test_a_region_whose_video_has_gone_stays_until_the_scene_changes(tmp_path: Path):
+    steps = session(10, every=100)
+    last = steps[-1][0]
+    assert last is not None
+    for number in range(3):
+        last = content.paste(last, content.ui(30, 20, seed=number), 230, 150)
+        steps.append((last, ()))
+    recording = run(tmp_path / "s.mkv", steps)
+    assert kinds(recording)[-3:] == [Picture.SPLICED] * 3
+    assert {t.tick_class for t in recording.ticks[-3:]} == {TickClass.CHANGED}
+
+
+def test_a_paused_video_keeps_its_region(tmp_path: Path):
+    steps = session(10, every=100)
+    last = steps[-1][0]
+    assert last is not None
+    paused = [region(playing=False)]
+    steps.append((content.paste(last, content.ui(50, 30, seed=4), 250, 150), paused))
+    recording = run(tmp_path / "s.mkv", steps)
+    assert recording.ticks[-1].picture is Picture.SPLICED
+    assert recording.ticks[-1].tick_class is TickClass.CHANGED
+    assert not recording.ticks[-1].region_idr
+
+
+class TestTwoVideos:
+    LEFT, RIGHT = (32, 32, 128, 96), (432, 240, 160, 96)
+
+    def steps(self, right: tuple[int, int, int, int] = RIGHT, count: int = 16) -> list[Step]:
+        page = content.ui(WIDTH, HEIGHT)
+        videos = [region(1, self.LEFT), region(2, right)]
+        pictures = zip(
+            content.natural(self.LEFT[2], self.LEFT[3], count),
+            content.natural(right[2], right[3], count, start=60),
+            strict=True,
+        )
+        return [
+            (page, ()),
+            *((show(page, (a, self.LEFT), (b, right)), videos) for a, b in pictures),
+        ]
+
+    def test_apart_they_are_two_regions_of_one_picture(self, tmp_path: Path):
+        recording = run(tmp_path / "s.mkv", self.steps())
+        playing = recording.ticks[1:]
+        assert {t.tick_class for t in playing} == {TickClass.VIDEO_ONLY}
+        assert {(t.picture, t.regions) for t in playing[1:]} == {(Picture.SPLICED, 2)}
+
+    def test_near_each_other_they_share_one(self, tmp_path: Path):
+        recording = run(tmp_path / "s.mkv", self.steps((192, 32, 128, 96)))
+        assert {(t.picture, t.regions) for t in recording.ticks[2:]} == {(Picture.SPLICED, 1)}
+
+    def test_one_alone_does_not_make_the_other_coded(self, tmp_path: Path):
+        steps = self.steps(count=8)
+        page, videos = steps[-1]
+        assert page is not None
+        for picture in content.natural(self.LEFT[2], self.LEFT[3], 8, start=80):
+            page = content.paste(page, picture, *self.LEFT[:2])
+            steps.append((page, videos))
+        recording = run(tmp_path / "s.mkv", steps)
+        both = np.mean([t.bytes for t in recording.ticks[4:9]])
+        alone = np.mean([t.bytes for t in recording.ticks[9:]])
+        assert alone < 0.8 * both
+        assert {t.regions for t in recording.ticks[9:]} == {2}
+
+    def test_one_that_grows_into_the_other_takes_it_in(self, tmp_path: Path):
+        steps = self.steps(count=6)
+        page = content.ui(WIDTH, HEIGHT)
+        large = (128, 96, 360, 200)
+        videos = [region(1, self.LEFT), region(2, large)]
+        for a, b in zip(
+            content.natural(128, 96, 6), content.natural(360, 200, 6, start=70), strict=True
+        ):
+            steps.append((show(page, (a, self.LEFT), (b, large)), videos))
+        recording = run(tmp_path / "s.mkv", steps, region_limit=100)
+        assert recording.ticks[-1].picture is Picture.SPLICED
+        assert recording.ticks[-1].regions == 1
+
+
+class TestDeblocking:
+    def test_it_is_used_while_the_border_is_static(self, tmp_path: Path):
+        recording = run(tmp_path / "s.mkv", session(20, every=100))
+        spliced = [t for t in recording.ticks if t.picture is Picture.SPLICED]
+        # Not in the intra picture, nor while the guard is coded once more.
+        assert [t.deblocked for t in spliced[:2]] == [False, False]
+        assert all(t.deblocked for t in spliced[3:])
+        plain = run(tmp_path / "p.mkv", session(20, every=100), deblock=False)
+        assert not any(t.deblocked for t in plain.ticks if t.picture is Picture.SPLICED)
+        assert sum(t.sse_y for t in recording.ticks) < sum(t.sse_y for t in plain.ticks)
+
+    def test_it_is_not_used_where_the_border_changes(self, tmp_path: Path):
+        recording = run(tmp_path / "s.mkv", session(20, every=4, at=(VIDEO[0] - 50, VIDEO[1])))
+        changed = [t for t in recording.ticks[4:] if t.tick_class is TickClass.CHANGED]
+        assert changed and not any(t.deblocked for t in changed if t.picture is not Picture.FULL)
+        assert any(t.deblocked for t in recording.ticks if t.picture is Picture.SPLICED)
+
+
+class TestKeyframes:
+    def record(self, path: Path, wanted: set[int], **settings: Any) -> list[Tick]:
+        steps = session(20)
+        steps[9] = (None, [region()])
+        with Pipeline(RecorderSettings(WIDTH, HEIGHT, adopt_after=0, **settings), path) as pipeline:
+            for number, (frame, videos) in enumerate(steps):
+                if number in wanted:
+                    pipeline.request_keyframe()
+                pipeline.tick(frame, videos)
+            recording = pipeline.finish()
+        for result in check_recording(recording):
+            assert result.passed, f"{result.name}: {result.summary}"
+        return list(recording.ticks)
+
+    @pytest.mark.parametrize("splice", ["syntax", "separate", "rows"])
+    def test_on_request(self, tmp_path: Path, splice: str):
+        ticks = self.record(tmp_path / "s.mkv", {6, 9}, splice=splice)
+        assert [t.index for t in ticks if t.keyframe] == [0, 6, 9]
+        assert ticks[9].tick_class is TickClass.UNCHANGED, "also where nothing changed"
+        assert ticks[-1].picture in (Picture.SPLICED, Picture.MERGED)
+
+    def test_at_an_interval(self, tmp_path: Path):
+        ticks = self.record(tmp_path / "s.mkv", set(), keyframe_interval=7)
+        assert [t.index for t in ticks if t.keyframe] == [0, 7, 14]
+
+    def test_of_a_single_encoder(self, tmp_path: Path):
+        ticks = self.record(tmp_path / "s.mkv", {6}, mode="single")
+        assert [t.index for t in ticks if t.keyframe] == [0, 6]
+        assert all(t.picture is Picture.FULL for t in ticks)
+
+
+def test_a_region_larger_than_the_limit_is_left_to_encoder_1(tmp_path: Path):
+    steps = session(8, every=100)
+    small = run(tmp_path / "s.mkv", steps, region_limit=20)
+    assert set(kinds(small)) == {Picture.FULL}
+    assert {t.tick_class for t in small.ticks[1:]} == {TickClass.VIDEO_ONLY}
+
+
+def test_a_video_gets_a_region_once_it_stands_still(tmp_path: Path):
+    recording = run(tmp_path / "s.mkv", session(10, every=100), adopt_after=4)
+    assert kinds(recording) == [Picture.FULL] * 5 + [Picture.SPLICED] * 6
