@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 CORPUS = ROOT / "native/fuzz/corpus"
 # A target, the folder of its seeds, and executions: a few seconds each.
 TARGETS = [
-    ("stream", "stream", 6000),
-    ("edited", "stream", 6000),
-    ("splice", "splice", 6000),
-    ("ring", "ring", 6000),
+    ("stream", "stream", 4000),
+    ("edited", "stream", 4000),
+    ("splice", "splice", 4000),
+    ("ring", "ring", 3000),
 ]
 
 
