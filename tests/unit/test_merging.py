@@ -192,12 +192,13 @@ class TestTwoVideos:
 
 class TestDeblocking:
     def test_it_is_used_while_the_border_is_static(self, tmp_path: Path):
-        recording = run(tmp_path / "s.mkv", session(20, every=100))
+        steps = session(20, every=100)
+        recording = run(tmp_path / "s.mkv", steps, qp=36)
         spliced = [t for t in recording.ticks if t.picture is Picture.SPLICED]
         # Not in the intra picture, nor while the guard is coded once more.
         assert [t.deblocked for t in spliced[:2]] == [False, False]
         assert all(t.deblocked for t in spliced[3:])
-        plain = run(tmp_path / "p.mkv", session(20, every=100), deblock=False)
+        plain = run(tmp_path / "p.mkv", steps, qp=36, deblock=False)
         assert not any(t.deblocked for t in plain.ticks if t.picture is Picture.SPLICED)
         assert sum(t.sse_y for t in recording.ticks) < sum(t.sse_y for t in plain.ticks)
 
@@ -227,7 +228,7 @@ class TestKeyframes:
         ticks = self.record(tmp_path / "s.mkv", {6, 9}, splice=splice)
         assert [t.index for t in ticks if t.keyframe] == [0, 6, 9]
         assert ticks[9].tick_class is TickClass.UNCHANGED, "also where nothing changed"
-        assert ticks[-1].picture in (Picture.SPLICED, Picture.MERGED)
+        assert Picture.SPLICED in {t.picture for t in ticks[10:]}, "the region begins again"
 
     def test_at_an_interval(self, tmp_path: Path):
         ticks = self.record(tmp_path / "s.mkv", set(), keyframe_interval=7)
