@@ -11,16 +11,19 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.status import Status as Spinner
 from rich.table import Table
 
-from . import __version__
+from . import __version__, compare
 from .checks import Status
 from .errors import HarnessError
 from .observer import Counting, Observer
+from .recorder import RecorderSettings
 from .replay import require_tapes
 from .report import MEASURES_HEAD, measures_row
 from .scenario import load_scenario
 from .session import Result, RunOptions, run_scenario
+from .tape import SUFFIX, Tape
 
 _STYLE = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_RUN: "yellow"}
 
@@ -198,6 +201,41 @@ def _validate(arguments: argparse.Namespace, console: Console) -> int:
     return code
 
 
+def _pipelines(arguments: argparse.Namespace, console: Console) -> int:
+    tapes = [Tape.open(path) for path in arguments.tape]
+    comparisons = []
+    for tape in tapes:
+        name, header = tape.path.name.removesuffix(SUFFIX), tape.header
+        settings = RecorderSettings(
+            header.width,
+            header.height,
+            fps=header.fps,
+            qp=arguments.qp,
+            preset=arguments.preset,
+        )
+        with console.status(name) as status:
+
+            def progress(
+                pipeline: str, run: int, name: str = name, status: Spinner = status
+            ) -> None:
+                status.update(f"{name}: {pipeline}, run {run + 1} of {arguments.runs} …")
+
+            comparison = compare.compare(
+                name,
+                tape.__iter__,
+                settings,
+                arguments.pipelines,
+                arguments.runs,
+                arguments.reference,
+                progress,
+            )
+        comparisons.append(comparison)
+        console.print(compare.table(comparison))
+    for written in compare.write(comparisons, arguments.output):
+        console.print(f"written: {written}", highlight=False, soft_wrap=True)
+    return 0 if all(m.exact for c in comparisons for m in c.measured) else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="harness",
@@ -241,6 +279,41 @@ def _parser() -> argparse.ArgumentParser:
         help="play the scenarios' tapes instead of a browser, as fast as the machine goes",
     )
     run.set_defaults(act=_run)
+
+    pipelines = commands.add_parser(
+        "pipelines",
+        help="run tapes through several ways of coding, side by side",
+        description="Codes each tape with two encoders and the splicer, with their older forms, "
+        "and with one plain encoder, at the same preset and QP; prints bytes, processor time, "
+        "PSNR and SSIM with ratios, and writes comparison.json, .svg and .txt. "
+        "VMAF is not measured where FFmpeg has no libvmaf.",
+    )
+    pipelines.add_argument("tape", nargs="+", type=Path, help="tapes (*.tape.mkv)")
+    pipelines.add_argument(
+        "--pipelines",
+        type=lambda text: text.split(","),
+        default=list(compare.PIPELINES),
+        metavar="NAME,...",
+        help=f"which ones (default: all of {', '.join(compare.PIPELINES)})",
+    )
+    pipelines.add_argument(
+        "--reference",
+        default=compare.REFERENCE,
+        choices=tuple(compare.PIPELINES),
+        help="what the ratios are to (default: %(default)s)",
+    )
+    pipelines.add_argument(
+        "--runs", type=int, default=1, help="runs of each; times are medians (default: %(default)s)"
+    )
+    pipelines.add_argument("--qp", type=int, default=23, help="default: %(default)s")
+    pipelines.add_argument("--preset", default="superfast", help="default: %(default)s")
+    pipelines.add_argument(
+        "--output",
+        type=Path,
+        default=Path("reports/pipelines"),
+        help="folder for the results (default: %(default)s)",
+    )
+    pipelines.set_defaults(act=_pipelines)
 
     validate = commands.add_parser("validate", help="check scenario files without running them")
     validate.add_argument("scenario", nargs="+", type=Path)

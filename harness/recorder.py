@@ -72,7 +72,8 @@ class RecorderSettings:
     filter where that is provably exact. A region larger than region_limit
     percent of the view is left to encoder 1, and so is a video that has not stood
     still for adopt_after pictures: one about to move would lose its region at
-    once. keyframe_interval is in ticks, 0: only the first picture. measure adds SSIM to every tick (slow).
+    once. keyframe_interval is in ticks, 0: only the
+    first picture. measure adds SSIM to every tick (slow).
     """
 
     width: int = 1280

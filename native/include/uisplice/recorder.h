@@ -53,19 +53,19 @@ extern "C" {
 typedef struct uis_recorder_config {
     uint32_t width, height; /* of the view; even */
     uint32_t fps_num, fps_den;
-    uint32_t qp;        /* 0..51, for I and P alike */
-    uint32_t guard_mbs; /* macroblocks of UI around a region, not at a frame edge */
-    uint32_t threads;   /* of encoder 1; encoder 2 codes on the recorder's thread */
-    uint32_t faults;    /* UIS_FAULT_* */
-    uint32_t splice;    /* UIS_SPLICE_* */
-    uint32_t mode;      /* UIS_MODE_* */
-    uint32_t mb_info;   /* 1: tell the encoders which macroblocks did not change */
-    uint32_t deblock;   /* 1: deblocking where it is provably exact; 0: in full pictures only */
+    uint32_t qp;           /* 0..51, for I and P alike */
+    uint32_t guard_mbs;    /* macroblocks of UI around a region, not at a frame edge */
+    uint32_t threads;      /* of encoder 1; encoder 2 codes on the recorder's thread */
+    uint32_t faults;       /* UIS_FAULT_* */
+    uint32_t splice;       /* UIS_SPLICE_* */
+    uint32_t mode;         /* UIS_MODE_* */
+    uint32_t mb_info;      /* 1: tell the encoders which macroblocks did not change */
+    uint32_t deblock;      /* 1: deblocking where it is provably exact; 0: in full pictures only */
     uint32_t region_limit; /* percent of the view: larger regions are encoder 1's to code */
     uint32_t adopt_after;  /* pictures that a video must have stood still before it gets a region */
     uint32_t keyframe_interval; /* ticks between keyframes; 0: only the first */
-    uint32_t measure;   /* 1: SSIM too (slow) */
-    char preset[16];    /* libx264's preset names */
+    uint32_t measure;           /* 1: SSIM too (slow) */
+    char preset[16];            /* libx264's preset names */
 } uis_recorder_config;
 
 typedef struct uis_tick {
@@ -95,11 +95,11 @@ typedef struct uis_tick {
     uint32_t region_count;      /* playing regions known at this tick */
     uint32_t slices;
     uint32_t frame_num;
-    uint32_t mbs; /* macroblocks of a picture = entries of digests */
-    double sse_y; /* luma squared error against the captured frame, whole view */
-    double sse_video;    /* of that, in macroblocks that the playing videos cover */
-    uint32_t video_mbs;  /* how many those are */
-    double ssim;         /* of the view, if measured */
+    uint32_t mbs;       /* macroblocks of a picture = entries of digests */
+    double sse_y;       /* luma squared error against the captured frame, whole view */
+    double sse_video;   /* of that, in macroblocks that the playing videos cover */
+    uint32_t video_mbs; /* how many those are */
+    double ssim;        /* of the view, if measured */
     uint64_t diff_ns, convert_ns, encode_ns, check_ns, splice_ns, digest_ns;
     uint64_t cpu_ns;     /* processor time of encoders and splicer */
     uint64_t latency_ns; /* from present to access unit; 0 if none */
