@@ -15,10 +15,12 @@
  * vector check sees. */
 #define REGION_MV_RANGE 64
 
-/* Of a picture's macroblocks, at most this share is patched with I_PCM (384 bytes
- * each): beyond, a restart is cheaper. */
-#define PATCH_SHARE 64
+/* What does not fit is patched with I_PCM: 384 bytes a macroblock. In a region, up to
+ * 1 / 64 of it: beyond, starting it over is cheaper. In a picture, up to 1 / 24 of it:
+ * beyond, a keyframe is. */
 #define PATCH_BYTES 384
+#define REGION_PATCH_SHARE 64
+#define PICTURE_PATCH_SHARE 24
 
 /* A region beside which the user interface moves may cost more in patches than it
  * saves. Once they have cost as much as starting the region over would, it is released,
@@ -371,7 +373,7 @@ static int encode_region(uis_picture_coder *c, uis_region *r, bool idr, bool deb
         return -1;
     }
     tick->region_leaks += r->leaks;
-    if (!deblock && merges(c) && r->leaks <= r->at.w * r->at.h / PATCH_SHARE)
+    if (!deblock && merges(c) && r->leaks <= r->at.w * r->at.h / REGION_PATCH_SHARE)
         return 0; /* uis_place patches them */
     r->freeze = true;
     return 1;
@@ -464,7 +466,7 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
                        .count = regions->count + 1,
                        .owner = regions->owner,
                        .in_ltr0 = c->in_ltr0,
-                       .patch_limit = c->mbs / PATCH_SHARE};
+                       .patch_limit = c->mbs / PICTURE_PATCH_SHARE + 16};
     bool deblock = c->config.deblock && c->config.mb_info && released_count == 0 &&
                    (!outside || surroundings_are_constant(c));
     for (uint32_t i = 0; i < regions->count; i++) {
