@@ -39,6 +39,8 @@ from .verdict import Verdict, failures, judge, standing_checks
 from .video_state import VideoStateTracker
 
 STREAM_NAME = "live_spliced.mkv"
+_SLOTS = 12  # half a second at 24 frames a second
+_TAPE_SLOTS = 24  # a tape costs the recorder time as well, and a frame lost is lost for good
 FIRST_FRAME_TIMEOUT = 20.0  # seconds from the page's load to its first captured frame
 _DRIVER_FOLDERS = ("/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d")
 
@@ -171,7 +173,9 @@ class Session:
             self._server = self._cleanup.enter_context(SiteServer(s.site, clips, port=s.port))
             display = self._cleanup.enter_context(VirtualDisplay(r.width, r.height, s.display))
             # The ring outlives Chrome, and the recorder's end is pushed last: it goes first.
-            self._ring = self._cleanup.enter_context(FrameRing(r.width, r.height))
+            self._ring = self._cleanup.enter_context(
+                FrameRing(r.width, r.height, slots=_SLOTS if self._spool is None else _TAPE_SLOTS)
+            )
             layer = LayerEnvironment(folder=layers, ring=self._ring.name, wsi=s.wsi)
             self._browser = self._cleanup.enter_context(
                 BrowserSession(executable, display.name, r.width, r.height, s.folder, layer=layer)

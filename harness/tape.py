@@ -43,7 +43,7 @@ SUFFIX = ".tape.mkv"
 VERSION_TAG = "UISPLICE_TAPE"
 HEADER_TAG = "UISPLICE_HEADER"
 
-_AHEAD = 6  # decoded frames that wait; 3.7 MB each at 1280x720
+_AHEAD = 16  # decoded frames that wait, 3.7 MB each at 1280x720: pictures differ much in cost
 
 Frame = npt.NDArray[np.uint8]
 """Shape (height, width, 4): B, G, R, A."""

@@ -39,7 +39,8 @@ struct uis_recorder {
     uint64_t end_ns;    /* 0: no end yet */
     uint64_t ticks;
     uis_spool *spool; /* NULL: no tape is made */
-    uint64_t lost;    /* the ring's count since the beginning, once over */
+    uint64_t lost;    /* the ring's count since the beginning, once lost_counted */
+    bool lost_counted;
     char error[512];
 
     record *handed_out; /* the consumer's, freed at its next call */
@@ -92,7 +93,19 @@ static void push(uis_recorder *r, record *item) {
     pthread_mutex_unlock(&r->lock);
 }
 
+/* Once, when the recording ends: what the ring loses later is not the recording's,
+ * for nobody reads any more. */
+static void count_lost(uis_recorder *r) {
+    const uint64_t lost = ring_dropped(r) - r->ring_dropped;
+    pthread_mutex_lock(&r->lock);
+    if (!r->lost_counted)
+        r->lost = lost;
+    r->lost_counted = true;
+    pthread_mutex_unlock(&r->lock);
+}
+
 static void finish(uis_recorder *r, const char *error) {
+    count_lost(r);
     pthread_mutex_lock(&r->lock);
     if (error) {
         r->failed = true;
@@ -228,19 +241,19 @@ static int keep(uis_recorder *r, const uis_tick *t, const uis_bgra *now, const u
     pthread_mutex_unlock(&r->lock);
     if (!spool)
         return 0;
-    uis_spool_record record = {.index = t->index,
-                               .tick_ns = t->tick_ns,
-                               .present_ns = t->present_ns,
-                               .sequence = t->sequence,
-                               .presents = t->presents,
-                               .coalesced = t->coalesced,
-                               .dropped = t->dropped,
-                               .region_count = count};
+    uis_spool_record kept = {.index = t->index,
+                             .tick_ns = t->tick_ns,
+                             .present_ns = t->present_ns,
+                             .sequence = t->sequence,
+                             .presents = t->presents,
+                             .coalesced = t->coalesced,
+                             .dropped = t->dropped,
+                             .region_count = count};
     if (now)
-        record.damage = *damage;
+        kept.damage = *damage;
     if (count)
-        memcpy(record.regions, regions, count * sizeof *regions);
-    int rc = uis_spool_add(spool, &record, now, before);
+        memcpy(kept.regions, regions, count * sizeof *regions);
+    int rc = uis_spool_add(spool, &kept, now, before);
     if (rc != 0)
         spool_error(rc, err, err_size);
     return rc;
@@ -352,11 +365,7 @@ static void *run(void *argument) {
         }
         push(r, item);
     }
-    /* What the ring loses from here on is not the recording's: nobody reads any more. */
-    const uint64_t lost = ring_dropped(r) - r->ring_dropped;
-    pthread_mutex_lock(&r->lock);
-    r->lost = lost;
-    pthread_mutex_unlock(&r->lock);
+    count_lost(r);
     /* The recording is over once its last pixels are in the file, too. */
     int rc = uis_spool_close(take_spool(r));
     if (rc != 0)
