@@ -45,6 +45,7 @@ typedef struct uis_vector {
 
 typedef struct uis_macroblock {
     uint8_t kind;     /* uis_mb_kind */
+    uint8_t still;    /* 1: SKIP, reference 0, vector zero, and so is all that follows from it */
     uint8_t i16_type; /* mb_type - 1 of an Intra 16x16 macroblock, 0..23 */
     uint8_t cbp;
     uint8_t qp;                      /* QP_Y; of a macroblock without residual: the one before it */
@@ -68,6 +69,7 @@ typedef struct uis_neighbours {
 typedef struct uis_mb_picture {
     uint32_t width, height; /* macroblocks */
     uis_macroblock *mbs;
+    uint32_t first;      /* where the slice begins that is read or written */
     uis_neighbours near; /* of the macroblock entered last */
 } uis_mb_picture;
 
@@ -123,8 +125,8 @@ void uis_mb_writer_end(uis_mb_writer *w);
 
 /* Shared by reader and writer. */
 
-/* Makes `address` the macroblock that the functions below are asked about; its slice
- * must be set. */
+/* Makes `address` the macroblock that the functions below are asked about. Available to
+ * it is what comes before it from `picture->first` on. */
 void uis_mb_enter(uis_mb_picture *picture, uint32_t address);
 
 /* Predictor of the partition at 4x4 column bx and row by (0..3) of the macroblock

@@ -27,7 +27,7 @@ void uis_mb_picture_free(uis_mb_picture *p) {
 
 void uis_mb_picture_clear(uis_mb_picture *p) {
     for (size_t i = 0; i < (size_t)p->width * p->height; i++)
-        p->mbs[i].kind = UIS_MB_NONE;
+        p->mbs[i].kind = p->mbs[i].still = UIS_MB_NONE;
 }
 
 void uis_fill_vectors(uis_macroblock *mb, uint32_t x, uint32_t y, uint32_t w, uint32_t h,
@@ -39,16 +39,13 @@ void uis_fill_vectors(uis_macroblock *mb, uint32_t x, uint32_t y, uint32_t w, ui
 
 void uis_mb_enter(uis_mb_picture *p, uint32_t address) {
     const uis_macroblock *mb = &p->mbs[address];
-    const uint32_t x = address % p->width;
-    const bool above = address >= p->width;
-    const uis_macroblock *candidates[4] = {x > 0 ? mb - 1 : NULL, above ? mb - p->width : NULL,
-                                           above && x + 1 < p->width ? mb - p->width + 1 : NULL,
-                                           above && x > 0 ? mb - p->width - 1 : NULL};
-    for (int i = 0; i < 4; i++)
-        if (candidates[i] &&
-            (candidates[i]->kind == UIS_MB_NONE || candidates[i]->slice != mb->slice))
-            candidates[i] = NULL;
-    p->near = (uis_neighbours){candidates[0], candidates[1], candidates[2], candidates[3]};
+    const uint32_t x = address % p->width, before = address - p->first, width = p->width;
+    p->near = (uis_neighbours){.left = x > 0 && before >= 1 ? mb - 1 : NULL,
+                               .up = before >= width ? mb - width : NULL,
+                               .up_right = x + 1 < width && before >= width - 1 && address >= width
+                                               ? mb - width + 1
+                                               : NULL,
+                               .up_left = x > 0 && before >= width + 1 ? mb - width - 1 : NULL};
 }
 
 typedef struct motion {
@@ -94,8 +91,31 @@ static bool same_ref(motion m, int ref) {
     return m.available && m.ref == ref;
 }
 
+/* Median prediction (8.4.1.3.1). */
+static uis_vector predict(motion a, motion b, motion c, int ref) {
+    if (!b.available && !c.available && a.available)
+        return a.mv;
+    bool ra = same_ref(a, ref), rb = same_ref(b, ref), rc = same_ref(c, ref);
+    if (ra + rb + rc == 1)
+        return ra ? a.mv : rb ? b.mv : c.mv;
+    return (uis_vector){median(a.mv.x, b.mv.x, c.mv.x), median(a.mv.y, b.mv.y, c.mv.y)};
+}
+
+static motion of_block(const uis_macroblock *mb, uint32_t block) {
+    if (!mb)
+        return (motion){false, -1, {0, 0}};
+    const int ref = mb->ref[(block >> 3) * 2 + (block >> 1 & 1)];
+    return (motion){true, ref, ref < 0 ? (uis_vector){0, 0} : mb->mv[block]};
+}
+
 uis_vector uis_predict_vector(const uis_mb_picture *p, uint32_t address, uint32_t bx, uint32_t by,
                               uint32_t bw, int ref, int shape) {
+    if (bw == 4 && shape == 0) { /* 16x16, by far the most frequent */
+        const motion l = of_block(p->near.left, 3), u = of_block(p->near.up, 12);
+        const motion c =
+            p->near.up_right ? of_block(p->near.up_right, 12) : of_block(p->near.up_left, 15);
+        return predict(l, u, c, ref);
+    }
     const uint32_t before = order(bx, by);
     const int x = (int)bx, y = (int)by;
     motion a = motion_at(p, address, x - 1, y, before);
@@ -109,12 +129,7 @@ uis_vector uis_predict_vector(const uis_mb_picture *p, uint32_t address, uint32_
         return a.mv;
     if (shape == 4 && same_ref(c, ref))
         return c.mv;
-    if (!b.available && !c.available && a.available)
-        return a.mv;
-    bool ra = same_ref(a, ref), rb = same_ref(b, ref), rc = same_ref(c, ref);
-    if (ra + rb + rc == 1)
-        return ra ? a.mv : rb ? b.mv : c.mv;
-    return (uis_vector){median(a.mv.x, b.mv.x, c.mv.x), median(a.mv.y, b.mv.y, c.mv.y)};
+    return predict(a, b, c, ref);
 }
 
 bool uis_skip_is_still(const uis_mb_picture *p) {

@@ -332,6 +332,7 @@ int uis_read_macroblocks(uis_bit_reader *r, const uis_slice_context *s, uis_mb_p
     int32_t qp = s->qp;
     if (qp < 0 || qp > 51 || address >= count)
         return -1;
+    p->first = s->first_mb;
     while (r->position < r->bits) {
         if (s->type == UIS_SLICE_P) {
             uint32_t run = uis_read_ue(r);
@@ -339,10 +340,15 @@ int uis_read_macroblocks(uis_bit_reader *r, const uis_slice_context *s, uis_mb_p
                 return -1;
             for (; run > 0; run--, address++) {
                 uis_macroblock *mb = &p->mbs[address];
-                start_macroblock(p, address, s);
+                uis_mb_enter(p, address);
+                const bool still = uis_skip_is_still(p);
+                if (!still || !mb->still) /* else it is as it was in the picture before */
+                    start_macroblock(p, address, s);
                 mb->kind = UIS_MB_SKIP;
+                mb->still = still;
+                mb->slice = s->slice;
                 mb->qp = (uint8_t)qp;
-                if (!uis_skip_is_still(p))
+                if (!still)
                     uis_fill_vectors(mb, 0, 0, 4, 4, uis_predict_skip(p, address));
             }
             if (r->position >= r->bits)

@@ -12,6 +12,7 @@ void uis_mb_writer_begin(uis_mb_writer *w, uis_bit_writer *out, const uis_slice_
                          .picture = picture,
                          .next = context->first_mb,
                          .qp = context->qp};
+    picture->first = context->first_mb;
 }
 
 static uint32_t code_of_cbp(const uint8_t table[48], uint8_t cbp) {
@@ -143,6 +144,7 @@ int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *from, const uint8_
             return 0;
         }
         mb->kind = UIS_MB_P16X16;
+        mb->still = 0;
     }
     if (mb->kind == UIS_MB_P8X8_REF0 && (mb->ref[0] | mb->ref[1] | mb->ref[2] | mb->ref[3]) != 0)
         mb->kind = UIS_MB_P8X8;
@@ -176,21 +178,25 @@ int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *from, const uint8_
 }
 
 int uis_mb_writer_put_static(uis_mb_writer *w, uint32_t count) {
-    static const uis_macroblock still = {.kind = UIS_MB_SKIP};
+    static const uis_macroblock still = {.kind = UIS_MB_SKIP, .still = 1};
+    if (count > w->picture->width * w->picture->height - w->next)
+        return -1;
     if (count == 0)
         return 0;
-    if (uis_mb_writer_put(w, &still, NULL) != 0 ||
-        count - 1 > w->picture->width * w->picture->height - w->next)
-        return -1;
-    /* From the second on, the left neighbour makes the inferred vector zero. */
-    for (uint32_t i = 1; i < count; i++) {
-        uis_macroblock *mb = &w->picture->mbs[w->next++];
-        memset(mb, 0, offsetof(uis_macroblock, blocks));
-        mb->kind = UIS_MB_SKIP;
-        mb->slice = w->context.slice;
-        mb->qp = (uint8_t)w->qp;
+    uis_mb_enter(w->picture, w->next);
+    if (!uis_skip_is_still(w->picture)) {
+        if (uis_mb_writer_put(w, &still, NULL) != 0)
+            return -1;
+        count--;
     }
-    w->skip_run += count - 1;
+    /* From the second on, the left neighbour makes the inferred vector zero. */
+    w->skip_run += count;
+    for (; count > 0; count--) {
+        uis_macroblock *mb = &w->picture->mbs[w->next++];
+        if (!mb->still) /* else it is as it was in the picture before */
+            memcpy(mb, &still, offsetof(uis_macroblock, blocks));
+        mb->slice = w->context.slice;
+    }
     return 0;
 }
 

@@ -110,6 +110,7 @@ static bool choose_references(uis_placement *p, uis_macroblock *mb, uint32_t add
         for (uint32_t y = q->y & 2; y < q->y + q->h; y += 2)
             for (uint32_t x = q->x & 2; x < q->x + q->w; x += 2)
                 mb->ref[y + x / 2] = 1;
+        mb->still = 0;
         p->uses_ltr0 = true;
     }
     if (mb->kind < UIS_MB_P8X8)

@@ -123,9 +123,12 @@ static void write_skip_slice(uis_splicer *s, uint32_t first_mb, uint32_t count, 
 
 /* Encoder 1's macroblocks carry their own references (see placement.h). */
 static void set_reference(uis_part *part, uint8_t ref) {
-    for (uint32_t i = 0; ref != 0 && i < part->mbs.width * part->mbs.height; i++)
-        if (!uis_mb_is_intra(&part->mbs.mbs[i]))
-            memset(part->mbs.mbs[i].ref, (int8_t)ref, sizeof part->mbs.mbs[i].ref);
+    for (uint32_t i = 0; ref != 0 && i < part->mbs.width * part->mbs.height; i++) {
+        uis_macroblock *mb = &part->mbs.mbs[i];
+        if (!uis_mb_is_intra(mb))
+            memset(mb->ref, (int8_t)ref, sizeof mb->ref);
+        mb->still = 0;
+    }
 }
 
 int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_form *form,
@@ -168,20 +171,21 @@ int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_f
     int rc = 0;
     for (uint32_t y = 0, i = 0; y < p->height && rc == 0; y++)
         for (uint32_t x = 0; x < p->width && rc == 0;) {
-            const uis_part *part = p->parts[p->owner[i]];
-            if (part) {
-                const uis_macroblock *mb = uis_part_at(part, x, y);
+            const uis_macroblock *mb = NULL;
+            const uis_part *part = NULL;
+            uint32_t still = 0;
+            for (; x < p->width; x++, i++, still++) {
+                part = p->parts[p->owner[i]];
+                mb = part ? uis_part_at(part, x, y) : NULL;
+                if (mb && !mb->still)
+                    break;
+            }
+            rc = uis_mb_writer_put_static(&w, still);
+            if (rc == 0 && x < p->width) {
                 rc = uis_mb_writer_put(&w, mb, uis_part_bits(part, mb));
                 x++;
                 i++;
-                continue;
             }
-            uint32_t run = 0;
-            while (x + run < p->width && !p->parts[p->owner[i + run]])
-                run++;
-            rc = uis_mb_writer_put_static(&w, run);
-            x += run;
-            i += run;
         }
     uis_mb_writer_end(&w);
     finish_slice(s, false, out);
