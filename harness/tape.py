@@ -31,6 +31,7 @@ import numpy.typing as npt
 
 from .errors import TapeError
 from .metrics import Mark
+from .native import native
 from .pipeline import Arrival
 from .recorder import Rect
 from .ring import VideoRegion
@@ -259,12 +260,26 @@ class Tape:
                 for picture in container.decode(stream):
                     if (picture.width, picture.height) != size:
                         raise self._damaged(f"a picture has {picture.width}x{picture.height}")
-                    yield picture.to_ndarray(format="bgra")
+                    yield _pixels(picture)
         except (OSError, av.error.FFmpegError) as error:
             raise self._damaged(str(error)) from error
 
     def _damaged(self, what: str) -> TapeError:
         return _damaged(self.path, what)
+
+
+def _pixels(picture: av.VideoFrame) -> Frame:
+    """A decoded picture as B, G, R, A."""
+    if picture.format.name != "gbrp":
+        return np.asarray(picture.to_ndarray(format="bgra"), np.uint8)
+    library = native()
+    out = np.empty((picture.height, picture.width, 4), np.uint8)
+    planes: list[Any] = []
+    for plane in picture.planes:  # G, B, R
+        planes += [library.ffi.from_buffer("uint8_t[]", plane), plane.line_size]
+    pixels = library.ffi.from_buffer("uint8_t[]", out, require_writable=True)
+    library.lib.uis_merge_planes(*planes, pixels, out.strides[0], picture.width, picture.height)
+    return out
 
 
 def _damaged(path: Path, what: str) -> TapeError:

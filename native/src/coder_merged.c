@@ -158,7 +158,8 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
 
 /* Where encoder 1's picture is not the stream's, apart from the regions that live. */
 typedef struct left_behind {
-    uis_mb_rect rects[2 * UIS_RING_MAX_REGIONS];
+    /* Those that lived, those that came and went on this very tick, and some to spare. */
+    uis_mb_rect rects[3 * UIS_RING_MAX_REGIONS];
     uint32_t count;
 } left_behind;
 

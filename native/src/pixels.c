@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pixels.h"
 #include "uisplice/recorder.h"
+#include "uisplice/spool.h"
 
 #include <libyuv.h>
 #include <stdlib.h>
@@ -128,6 +129,13 @@ uint32_t uis_sse_mb(const uis_i420 *a, const uis_i420 *b, uint32_t mb_x, uint32_
         }
     }
     return sum;
+}
+
+void uis_merge_planes(const uint8_t *g, size_t g_stride, const uint8_t *b, size_t b_stride,
+                      const uint8_t *r, size_t r_stride, uint8_t *bgra, size_t bgra_stride,
+                      uint32_t width, uint32_t height) {
+    MergeARGBPlane(r, (int)r_stride, g, (int)g_stride, b, (int)b_stride, NULL, 0, bgra,
+                   (int)bgra_stride, (int)width, (int)height);
 }
 
 double uis_ssim(const uis_i420 *a, const uis_i420 *b, uint32_t width, uint32_t height) {

@@ -33,7 +33,7 @@ typedef struct uis_placement {
     const uint8_t *owner; /* index into parts by macroblock */
     /* Where encoder 1's last picture differs from the stream's: the regions and what
      * has just ceased to be one. */
-    uis_mb_rect foreign[2 * UIS_MAX_PARTS];
+    uis_mb_rect foreign[4 * UIS_MAX_PARTS];
     uint32_t foreign_count;
     const uint8_t *in_ltr0; /* 1: encoder 1 has this macroblock as LTR 0 has it */
     bool deblock;

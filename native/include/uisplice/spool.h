@@ -53,6 +53,11 @@ int uis_spool_add(uis_spool *spool, const uis_spool_record *record, const uis_bg
  * first write that failed. NULL is fine. */
 int uis_spool_close(uis_spool *spool);
 
+/* Planes as a tape's decoder gives them into opaque B,G,R,A pixels. Strides in bytes. */
+void uis_merge_planes(const uint8_t *g, size_t g_stride, const uint8_t *b, size_t b_stride,
+                      const uint8_t *r, size_t r_stride, uint8_t *bgra, size_t bgra_stride,
+                      uint32_t width, uint32_t height);
+
 /* Bounding box of the pixels that differ, wherever they are; w = h = 0 if none does. */
 uis_rect uis_difference_box(const uis_bgra *now, const uis_bgra *before);
 /* cffi: end */
