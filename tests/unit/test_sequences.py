@@ -7,13 +7,16 @@ many are drawn (default 300; a long run: 10000).
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import content
@@ -214,3 +217,43 @@ def test_every_sequence_is_exact(drawn: Drawn):
         for tick in recording.ticks:
             if tick.picture in (Picture.SPLICED, Picture.MERGED) and drawn.splice != "rows":
                 assert tick.slices == 1
+        if drawn.splice == "syntax":
+            count(recording)
+
+
+SEEN: Counter[str] = Counter()
+
+
+def count(recording: Recording) -> None:
+    coded = [tick for tick in recording.ticks if tick.picture is not Picture.NONE]
+    for tick in coded:
+        name = tick.picture.name.lower()
+        SEEN[name] += 1
+        SEEN[f"{name}, deblocked"] += tick.deblocked
+        SEEN["region started beside encoder 1"] += tick.region_idr and name == "merged"
+        SEEN["two regions or more"] += tick.regions > 1
+        SEEN["leaks"] += tick.region_leaks > 0
+        SEEN["patched"] += tick.patched_mbs > 0
+        SEEN["keyframe"] += tick.keyframe
+    for before, after in itertools.pairwise(coded):
+        SEEN["region taken over"] += (
+            before.regions > 0 and after.picture is Picture.FULL and not after.keyframe
+        )
+
+
+@pytest.mark.skipif(SEQUENCES < 300, reason="too few sequences to expect everything of them")
+def test_the_sequences_are_not_all_alike():
+    """What is claimed of any sequence means little if none of them merges."""
+    least = {
+        "full": 100,
+        "spliced": 100,
+        "spliced, deblocked": 10,
+        "merged": 20,
+        "region started beside encoder 1": 1,
+        "region taken over": 3,
+        "two regions or more": 6,
+        "leaks": 2,
+        "patched": 3,
+        "keyframe": 100,
+    }
+    assert {name: SEEN[name] for name in least if SEEN[name] < least[name]} == {}
