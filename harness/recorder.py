@@ -87,7 +87,7 @@ class RecorderSettings:
     mode: Literal["spliced", "single", "single-vfr"] = "spliced"
     mb_info: bool = True
     deblock: bool = True
-    region_limit: int = 70
+    region_limit: int = 60
     adopt_after: int = 6
     keyframe_interval: int = 0
     measure: bool = False

@@ -27,8 +27,9 @@
  * and stays so for this many pictures. */
 #define RELEASED_FOR 24
 
-/* 1 / share of a region that changes at once when its scene does. */
-#define GHOST_SHARE 2
+/* 1 / share of a region, or of what surrounds all regions, that changes at once when the
+ * scene does. */
+#define SCENE_SHARE 2
 
 /* A decoder's picture, and how far it is from the source. */
 typedef struct uis_shown {
@@ -631,6 +632,10 @@ static int plan_regions(uis_picture_coder *c, const uis_classification *k, left_
                         char *err, size_t err_size) {
     uis_regions *regions = &c->regions;
     const bool had_some = regions->count > 0;
+    uint32_t changed_outside;
+    const uint32_t outside =
+        uis_regions_count_outside(regions, c->changed, c->fed - 1, &changed_outside);
+    const bool new_scene = changed_outside * SCENE_SHARE > outside;
     for (uint32_t i = 0; i < regions->count;) {
         uis_region *r = &regions->items[i];
         r->ghost = !uis_region_follow(r, regions, k);
@@ -638,11 +643,12 @@ static int plan_regions(uis_picture_coder *c, const uis_classification *k, left_
          * encoder 1 can take over at no cost: what was there is worth nothing. */
         const bool over =
             r->ghost &&
-            uis_regions_changed_in(regions, &r->at, c->changed, c->fed - 1) * GHOST_SHARE >
+            uis_regions_changed_in(regions, &r->at, c->changed, c->fed - 1) * SCENE_SHARE >
                 r->at.w * r->at.h;
-        const bool dear = r->patch_debt > r->start_bytes &&
+        /* Where everything around moves, little would fit at the border. */
+        const bool dear = (new_scene || r->patch_debt > r->start_bytes) &&
                           uis_regions_ring_changed(regions, &r->at, c->changed, c->full_coded[0]);
-        if (dear)
+        if (dear && !new_scene)
             uis_regions_block(regions, &r->at, RELEASED_FOR);
         if (over || dear)
             release(c, i, left);

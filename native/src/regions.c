@@ -173,6 +173,18 @@ uis_wanted_region uis_regions_bounding_box(const uis_regions *r, const uis_class
     return around(r, &box, guard);
 }
 
+uint32_t uis_regions_count_outside(const uis_regions *r, const uint64_t *changed, uint64_t since,
+                                   uint32_t *how_many_changed) {
+    uint32_t outside = 0;
+    *how_many_changed = 0;
+    for (uint32_t i = 0; i < r->width * r->height; i++)
+        if (r->owner[i] == 0) {
+            outside++;
+            *how_many_changed += changed[i] > since;
+        }
+    return outside;
+}
+
 bool uis_regions_outside_changed(const uis_regions *r, const uint64_t *changed, uint64_t since) {
     for (uint32_t i = 0; i < r->width * r->height; i++)
         if (r->owner[i] == 0 && changed[i] > since)

@@ -38,9 +38,12 @@ class Sample:
     name: str
     videos: tuple[Box, ...]
     view: tuple[int, int] = (320, 192)
-    splice: Literal["syntax", "rows"] = "syntax"
+    splice: Literal["syntax", "separate", "rows"] = "syntax"
     guard: int = 3
     moves: bool = False  # the first video, 8 pixels right every fourth tick
+    goes: bool = False  # the videos go at tick 12, and what they covered changes
+    slides: bool = False  # a row of cards slides just below the first video's guard
+    keyframes: tuple[int, ...] = ()  # asked for at these ticks
 
 
 SAMPLES = (
@@ -48,7 +51,12 @@ SAMPLES = (
     Sample("rows", ((112, 64, 96, 64),), splice="rows"),
     Sample("edge", ((224, 64, 96, 64),)),
     Sample("corner", ((224, 128, 96, 64),)),
-    Sample("two-videos", ((16, 64, 96, 64), (208, 80, 64, 48))),
+    Sample("two-videos", ((16, 16, 64, 48), (208, 128, 96, 48)), view=(352, 224), guard=2),
+    Sample("merged", ((160, 112, 96, 64),), view=(480, 288)),
+    Sample("separate", ((160, 112, 96, 64),), view=(480, 288), splice="separate"),
+    Sample("released", ((160, 112, 96, 64),), view=(480, 288), goes=True),
+    Sample("patched", ((160, 64, 96, 64),), view=(480, 288), slides=True),
+    Sample("keyframes", ((160, 112, 96, 64),), view=(480, 288), keyframes=(6, 13)),
     Sample("cropped", ((206, 118, 104, 64),), view=(310, 182)),
     Sample("full-width", ((0, 64, 320, 64),)),
     Sample("full-width-rows", ((0, 64, 320, 64),), splice="rows"),
@@ -59,26 +67,42 @@ SAMPLES = (
 
 def frames(sample: Sample) -> Iterator[tuple[content.Frame, list[VideoRegion]]]:
     width, height = sample.view
-    ui = content.ui(width, height)
+    ui, strip = content.ui(width, height), content.ui(3 * width, 40, seed=3)
     yield ui, []
     for tick in range(TICKS):
         if tick % 7 == 5:
             ui = content.paste(ui, content.ui(64, 32, seed=tick), 8, 8)
+        if sample.slides and tick > 6:
+            y = sample.videos[0][1] + sample.videos[0][3] + 16 * sample.guard
+            ui = content.paste(ui, strip[:, 24 * tick : 24 * tick + width], 0, y)
+        if sample.goes and tick == 12:
+            ui = content.paste(ui, content.ui(240, 200, seed=9), 100, 60)
         frame, regions = ui, []
         for number, (x, y, w, h) in enumerate(sample.videos):
+            if sample.goes and tick >= 12:
+                break
             if sample.moves and number == 0:
                 x += 8 * (tick // 4)
-            if number and tick % 3 == 0:
-                continue  # the second video stands still now and then
-            frame = content.paste(frame, content.natural(w, h, TICKS)[tick], x, y)
+            # The second video stands still now and then.
+            shown = tick - (number and tick % 3 == 0)
+            frame = content.paste(frame, content.natural(w, h, TICKS)[shown], x, y)
             regions.append(VideoRegion(number, x, y, w, h, True, 0))
         yield frame, regions
 
 
 def record(sample: Sample, path: Path) -> Recording:
-    settings = RecorderSettings(*sample.view, qp=28, splice=sample.splice, guard=sample.guard)
+    settings = RecorderSettings(
+        *sample.view,
+        qp=28,
+        splice=sample.splice,
+        guard=sample.guard,
+        adopt_after=0,
+        region_limit=100,
+    )
     with Pipeline(settings, path) as pipeline:
-        for frame, regions in frames(sample):
+        for tick, (frame, regions) in enumerate(frames(sample)):
+            if tick in sample.keyframes:
+                pipeline.request_keyframe()
             pipeline.tick(frame, regions)
         return pipeline.finish()
 
@@ -96,7 +120,11 @@ def make(sample: Sample) -> None:
     (FOLDER / f"{sample.name}.md5").write_text("\n".join(digests) + "\n")
     kinds = [tick.picture.name[0] for tick in recording.ticks if tick.bytes]
     leaks = sum(tick.region_leaks > 0 for tick in recording.ticks)
-    print(f"{sample.name}: {len(data)} bytes, pictures {''.join(kinds)}, {leaks} restarts")
+    patched = sum(tick.patched_mbs for tick in recording.ticks)
+    print(
+        f"{sample.name}: {len(data)} bytes, pictures {''.join(kinds)}, {leaks} with leaks, "
+        f"{patched} macroblocks patched"
+    )
 
 
 if __name__ == "__main__":

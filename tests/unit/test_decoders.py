@@ -30,6 +30,11 @@ def test_the_samples_are_there():
         "full-width-rows",
         "moving",
         "no-guard",
+        "merged",
+        "separate",
+        "released",
+        "patched",
+        "keyframes",
     }
     assert set(SAMPLES) == made
     sizes = [path.stat().st_size for path in STREAMS.glob("*.h264")]
@@ -40,7 +45,7 @@ def test_the_samples_are_there():
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_a_decoder_shows_the_committed_pictures(sample: str, decoder: str):
     expected = (STREAMS / f"{sample}.md5").read_text().split()
-    assert len(expected) >= 19
+    assert len(expected) >= 14
     errors: list[str] = []
     shown = [md5(p) for p in DECODERS[decoder](STREAMS / f"{sample}.h264", errors)]
     assert errors == []
