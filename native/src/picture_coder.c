@@ -367,6 +367,8 @@ static int encode_region(uis_picture_coder *c, uis_region *r, bool idr, bool deb
     if (uis_region_encode(r, &c->source, c->fed, idr, deblock, c->config.mb_info, err, err_size) !=
         0)
         return -1;
+    tick->read_ns += r->read_ns;
+    tick->check_ns += r->check_ns;
     if (r->leaks == 0 || c->config.faults & UIS_FAULT_NO_GUARD)
         return 0;
     if (idr) {
@@ -455,11 +457,17 @@ static bool surroundings_are_constant(uis_picture_coder *c) {
     return true;
 }
 
+/* What is timed inside of encode_regions, and is not encoding. */
+static uint64_t timed_apart(const uis_tick *tick) {
+    return tick->read_ns + tick->check_ns;
+}
+
 /* One picture of parts: encoder 1's if something outside the regions changed, and
  * those regions' that changed. */
 static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_t released_count,
                       uis_tick *tick, uis_buffer *au, char *err, size_t err_size) {
     uint64_t begin = uis_now_ns();
+    const uint64_t apart = timed_apart(tick);
     uis_regions *regions = &c->regions;
     const bool outside = uis_regions_outside_changed(regions, c->changed, c->full_coded[0]);
     uis_placement p = {.width = c->mb_width,
@@ -481,7 +489,7 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
     if (rc != 0)
         return rc;
     uint64_t encoded = uis_now_ns();
-    tick->encode_ns += encoded - begin;
+    tick->encode_ns += encoded - begin - (timed_apart(tick) - apart);
     if (outside) {
         uis_encoded picture;
         begin = encoded;
@@ -497,6 +505,9 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
         const uis_mb_rect all = whole(c);
         if (uis_part_read(&c->full_part, &all, &picture, &c->full_parameters, err, err_size) != 0)
             return -1;
+        begin = encoded;
+        encoded = uis_now_ns();
+        tick->read_ns += encoded - begin;
         p.parts[0] = &c->full_part;
         if (c->last_index != UIS_LTR_FULL) {
             for (uint32_t i = 0; i < regions->count; i++)
@@ -725,7 +736,7 @@ static int code_apart(uis_picture_coder *c, const uis_classification *k, uis_tic
     if (encode_regions(c, &deblock, false, &p, tick, err, err_size) != 0)
         return -1;
     uint64_t encoded = uis_now_ns();
-    tick->encode_ns = encoded - begin;
+    tick->encode_ns = encoded - begin - timed_apart(tick);
     if (c->config.splice != UIS_SPLICE_ROWS) {
         p.constrained = tick->region_idr;
         p.patch_limit = c->mbs;
