@@ -225,7 +225,9 @@ def test_chrome_dies(folder: Path):
             continue
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 3, output
-    assert "Chrome closed its window" in output and "browser's log" in output
+    # Which of the two is seen first is a race between Playwright and the kernel.
+    assert "Chrome closed its window" in output or "Chrome has ended" in output, output
+    assert "browser's log" in output
     assert "Traceback" not in output
     assert pictures(folder) > 10
 
