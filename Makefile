@@ -14,10 +14,10 @@ C_SOURCES = $(shell git ls-files '*.c' '*.h')
 NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f -not -path 'native/fuzz/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test build demo test test-fast bench sanitize fuzz lint format clean
+.PHONY: help setup system system-test build demo test test-fast bench bench-save bench-compare sanitize fuzz lint format clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: system $(VENV)/.installed ## record the ten-phase scenario, check it, say where everything is
 	$(BIN)/harness run scenarios/netflix_ui.yaml --output $(REPORTS)/demo $(ARGS)
@@ -28,8 +28,17 @@ test: setup ## all tests: units, real Chrome, scenarios
 test-fast: setup ## the unit tests only (seconds)
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
-bench: setup ## times of the native routines (no pass or fail by time)
-	$(BIN)/python -m pytest benchmarks -s $(ARGS)
+BENCH = $(BIN)/python -m pytest benchmarks -q --benchmark-group-by=func \
+  --benchmark-columns=min,median,iqr,rounds
+bench: setup ## times of the native routines, a minute (no pass or fail by time)
+	$(BENCH) $(ARGS)
+
+bench-save: setup ## bench, and keeps the times in .benchmarks/ to compare with
+	$(BENCH) --benchmark-autosave $(ARGS)
+
+# A tolerance makes it fail: make bench-compare ARGS=--benchmark-compare-fail=min:25%
+bench-compare: setup ## bench beside the times saved last (ARGS can state a tolerance)
+	$(BENCH) --benchmark-compare $(ARGS)
 
 ASAN := build/sanitize
 sanitize: setup ## tests of the native code under AddressSanitizer and UBSan

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import inspect
+import math
 import os
 import shlex
 import shutil
@@ -162,11 +163,13 @@ class LayerEnvironment:
         return variables
 
 
-def launch_arguments(width: int, height: int) -> list[str]:
-    """Chrome's switches for a window whose page is `width` x `height` pixels.
+def launch_arguments(width: int, height: int, scale: float = 1) -> list[str]:
+    """Chrome's switches for a window whose page is `width` x `height` device pixels,
+    `scale` of them a CSS pixel.
 
     Override it by giving BrowserSession another function with the same signature.
     """
+    css = [round(side / scale) for side in (width, height)]  # what --window-size counts in
     arguments = [
         # What makes Chrome present through Vulkan, with damage rectangles.
         "--use-angle=vulkan",
@@ -176,9 +179,9 @@ def launch_arguments(width: int, height: int) -> list[str]:
         "--ozone-platform=x11",
         # A window without a toolbar. about:blank would get one, a data: URL does not.
         "--app=data:text/html,",
-        f"--window-size={width},{height}",
+        f"--window-size={css[0]},{css[1]}",
         "--window-position=0,0",
-        "--force-device-scale-factor=1",
+        f"--force-device-scale-factor={scale:g}",
         # No bar about --no-sandbox, which would take 56 px from the page.
         "--test-type",
         # The page as a TV would run it.
@@ -218,9 +221,10 @@ class BrowserSession:
     >>> with BrowserSession(find_browser(), display.name, 1280, 720, Path("run")) as session:
     ...     session.page.goto(url)
 
-    `folder` gets `chrome.log`. `layer` None starts Chrome without the capture layer.
-    `playwright` may be one that is already running; it is then left running.
-    `sandbox` None means: on, unless this is root, for whom Chrome has none.
+    `width` and `height` are device pixels, `scale` of them a CSS pixel. `folder` gets
+    `chrome.log`. `layer` None starts Chrome without the capture layer. `playwright` may be
+    one that is already running; it is then left running. `sandbox` None means: on, unless
+    this is root, for whom Chrome has none.
 
     Raises BrowserError on entry where Chrome does not start, or its page has not exactly
     the size asked for.
@@ -234,8 +238,9 @@ class BrowserSession:
         height: int,
         folder: Path,
         *,
+        scale: float = 1,
         layer: LayerEnvironment | None = None,
-        arguments: Callable[[int, int], list[str]] = launch_arguments,
+        arguments: Callable[[int, int, float], list[str]] = launch_arguments,
         extra_arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         playwright: Playwright | None = None,
@@ -245,10 +250,11 @@ class BrowserSession:
         self.display = display
         self.width = width
         self.height = height
+        self.scale = scale
         self.layer = layer
         self.log_path = folder / "chrome.log"
         self.version = ""
-        self._arguments = [*arguments(width, height), *extra_arguments]
+        self._arguments = [*arguments(width, height, scale), *extra_arguments]
         self._environment = dict(environment or {})
         self._given_playwright = playwright
         self._playwright: Playwright | None = None
@@ -394,23 +400,28 @@ class BrowserSession:
         return f"start it by hand to see why; its output is in {self.log_path}"
 
     def _check_view(self) -> None:
-        """The page must be exactly as large as asked, at one device pixel a CSS pixel."""
-        wanted = [self.width, self.height, 1]
+        """The page must be exactly as large as asked, and at the scale asked for."""
         until = time.monotonic() + VIEWPORT_TIMEOUT
         while True:
-            found = self.page.evaluate("[innerWidth, innerHeight, devicePixelRatio]")
-            if found == wanted:
+            # The visual viewport's size has its fraction, innerWidth is a whole number.
+            width, height, ratio = self.page.evaluate(
+                "[visualViewport.width, visualViewport.height, devicePixelRatio]"
+            )
+            scaled = math.isclose(ratio, self.scale, rel_tol=1e-6)  # Chrome has 32 bits of it
+            width, height = round(width * self.scale), round(height * self.scale)
+            if scaled and (width, height) == (self.width, self.height):
                 return
             if time.monotonic() > until:
                 break
             self.page.wait_for_timeout(50)
-        width, height, ratio = found
-        if ratio != 1:
+        if not scaled:
             raise BrowserError(
-                f"the page has {ratio:g} device pixels a CSS pixel instead of 1",
+                f"the page has {ratio:g} device pixels a CSS pixel instead of {self.scale:g}",
                 "remove display scaling (Xft.dpi, GDK_SCALE, a device scale factor)",
             )
         remedy = "make the display larger than the window"
+        if self.scale != 1:
+            remedy = "choose a size that is a whole number of CSS pixels"
         if width == self.width and height < self.height:
             lost = self.height - height
             remedy = f"a bar of Chrome takes {lost} px at the top; see which in {self.log_path}"

@@ -11,10 +11,10 @@ from typing import Any
 
 from .recorder import Picture, Recording, Tick, TickClass
 
-FORMAT = 1
+FORMAT = 2
 """Version of metrics.json; rises when a field changes its meaning."""
 
-_TIMED = ("diff", "convert", "encode", "check", "splice", "digest", "latency")
+_TIMED = ("diff", "convert", "encode", "read", "check", "splice", "digest", "latency")
 
 
 @dataclass(frozen=True)

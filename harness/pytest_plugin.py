@@ -238,6 +238,10 @@ class RecordedSession:
         """Lets time pass while the page is watched."""
         self._session.wait(seconds)
 
+    def request_keyframe(self) -> None:
+        """Makes the next tick's picture a keyframe, whether anything changed or not."""
+        self._session.recorder.request_keyframe()
+
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Names a part of the recording; it gets its own line in the metrics."""
@@ -254,8 +258,9 @@ def recording(
     """Records what a test does with a page.
 
     Call it with `open=` (a path on `site` or a URL) and, as wanted, `site`, `clips`,
-    `fps`, `width`, `height`, `qp`, `preset`, `guard`, `ready`, `check` (True: a
-    stream that fails a check fails the test when the `with` ends). Skipped under
+    `fps`, `width`, `height` (device pixels), `scale` (device pixels a CSS pixel), `qp`,
+    `preset`, `guard`, `ready`, `check` (True: a stream that fails a check fails the test
+    when the `with` ends); other fields of RecorderSettings too. Skipped under
     --tape-replay: only scenarios have tapes.
     """
     config = request.config
@@ -270,6 +275,7 @@ def recording(
         site: str | Path | None = None,
         clips: tuple[str, ...] = (),
         ready: str | None = None,
+        scale: float = 1,
         check: bool = True,
         **encoder: Any,
     ) -> Iterator[RecordedSession]:
@@ -286,6 +292,7 @@ def recording(
             clips=clips,
             clip_folders=(request.path.parent,),
             wsi=options.wsi or "virtual",
+            scale=scale,
             ready=ready,
             browser=options.browser,
             scenario_path=request.path,

@@ -131,6 +131,7 @@ class Tick:
     diff_ms: float
     convert_ms: float
     encode_ms: float
+    read_ms: float
     check_ms: float
     splice_ms: float
     digest_ms: float
@@ -392,6 +393,7 @@ def to_tick(raw: Any, origin_ns: int) -> Tick:
         diff_ms=raw.diff_ns / 1e6,
         convert_ms=raw.convert_ns / 1e6,
         encode_ms=raw.encode_ns / 1e6,
+        read_ms=raw.read_ns / 1e6,
         check_ms=raw.check_ns / 1e6,
         splice_ms=raw.splice_ns / 1e6,
         digest_ms=raw.digest_ns / 1e6,

@@ -66,6 +66,9 @@ def _difference(taped: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     for key in ("open", "clips"):
         if taped.get(key) != now[key]:
             return f"`{key}` was {taped.get(key)}, it is {now[key]}"
+    ratio = [recipe.get("device_pixel_ratio", 1) for recipe in (taped, now)]
+    if ratio[0] != ratio[1]:
+        return f"`device_pixel_ratio` was {ratio[0]:g}, it is {ratio[1]:g}"
     before, after = taped.get("phases", []), now["phases"]
     names = [[phase["name"] for phase in phases] for phases in (before, after)]
     if names[0] != names[1]:

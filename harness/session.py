@@ -51,7 +51,8 @@ class SessionSettings:
 
     folder takes everything it leaves. site is served at `/`, clips at
     `/media/NAME.mp4`; open is a path on the site or a URL. ready is a selector
-    that must be visible before recording. browser and display None: found.
+    that must be visible before recording. scale is device pixels a CSS pixel: the
+    recorder's size stays, the page has the less room. browser and display None: found.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class SessionSettings:
     clips: tuple[str, ...] = ()
     clip_folders: tuple[Path, ...] = ()
     wsi: Literal["virtual", "passthrough"] = "virtual"
+    scale: float = 1
     ready: str | None = None
     timeout: float = 10.0
     browser: str | None = None
@@ -178,7 +180,15 @@ class Session:
             )
             layer = LayerEnvironment(folder=layers, ring=self._ring.name, wsi=s.wsi)
             self._browser = self._cleanup.enter_context(
-                BrowserSession(executable, display.name, r.width, r.height, s.folder, layer=layer)
+                BrowserSession(
+                    executable,
+                    display.name,
+                    r.width,
+                    r.height,
+                    s.folder,
+                    scale=s.scale,
+                    layer=layer,
+                )
             )
             tracker = VideoStateTracker(self._ring.set_regions, r.width, r.height)
             tracker.attach(self._browser.context)
@@ -387,6 +397,7 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
         clips=scenario.clips,
         clip_folders=(scenario.path.parent,),
         wsi=options.wsi or scenario.wsi,
+        scale=scenario.device_pixel_ratio,
         ready=scenario.ready,
         timeout=scenario.timeout,
         browser=options.browser,

@@ -180,6 +180,8 @@ def recipe_of(scenario: Scenario) -> dict[str, Any]:
     data: dict[str, Any] = scenario.model_dump(
         mode="json", include={"open", "clips", "viewport", "fps", "phases"}
     )
+    if scenario.device_pixel_ratio != 1:  # left out else, as in tapes from before it was
+        data["device_pixel_ratio"] = scenario.device_pixel_ratio
     for phase in data["phases"]:
         del phase["expect"], phase["line"]
         for step in phase["steps"]:

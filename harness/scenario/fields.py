@@ -37,6 +37,23 @@ def whole(low: int, high: int) -> Callable[[object], int]:
     return read
 
 
+_DECIMAL = r"[+-]?\d{1,9}(\.\d{1,5})?"  # no exponent, no "nan"
+
+
+def decimal(low: float, high: float) -> Callable[[object], float]:
+    """A reader of numbers from `low` to `high`, whole or decimal, from text or number."""
+
+    def read(value: object) -> float:
+        if isinstance(value, bool) or re.fullmatch(_DECIMAL, str(value)) is None:
+            raise ValueError(f"{_quoted(value)} is not a number from {low:g} to {high:g}")
+        number = float(str(value))
+        if not low <= number <= high:
+            raise ValueError(f"'{value}' is not from {low:g} to {high:g}")
+        return number
+
+    return read
+
+
 def _quoted(value: object) -> str:
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"

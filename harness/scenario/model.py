@@ -12,7 +12,7 @@ from typing_extensions import Self
 from .address import check_address
 from .durations import PositiveSeconds, format_duration
 from .expectations import Expectations
-from .fields import Frozen, MisplacedValue, Name, Text, whole
+from .fields import Frozen, MisplacedValue, Name, Text, decimal, whole
 from .step import Open, Step
 
 Side = Annotated[int, BeforeValidator(whole(64, 4096))]
@@ -103,7 +103,8 @@ class Phase(Frozen):
 
 
 class Scenario(Frozen):
-    """One scenario. Times are seconds; `path` is its file, absolute when loaded."""
+    """One scenario. Times are seconds; `path` is its file, absolute when loaded;
+    `device_pixel_ratio` is device pixels a CSS pixel."""
 
     path: Path = Path("scenario.yaml")
     title: Name = Field(alias="scenario")
@@ -112,6 +113,7 @@ class Scenario(Frozen):
     open: Text
     clips: tuple[str, ...] = ()
     viewport: Viewport = Viewport()
+    device_pixel_ratio: Annotated[float, BeforeValidator(decimal(1, 4))] = 1.0
     fps: Annotated[int, BeforeValidator(whole(1, 60))] = 24
     wsi: Literal["virtual", "passthrough"] = "virtual"
     encoder: EncoderSettings = EncoderSettings()
@@ -149,6 +151,20 @@ class Scenario(Frozen):
             if clip in clips[:index]:
                 raise MisplacedValue((index,), f"'{clip}' stands twice")
         return clips
+
+    @model_validator(mode="after")
+    def _view_is_whole_in_css_pixels(self) -> Self:
+        """A window cannot have a part of a CSS pixel."""
+        ratio = self.device_pixel_ratio
+        for side in (self.viewport.width, self.viewport.height):
+            css = side / ratio
+            if abs(css - round(css)) > 1e-6:
+                raise MisplacedValue(
+                    ("device_pixel_ratio",),
+                    f"at '{ratio:g}' the viewport's {side} pixels are {css:.5g} CSS pixels; "
+                    "that must be a whole number",
+                )
+        return self
 
     @model_validator(mode="after")
     def _phases_have_their_own_names(self) -> Self:

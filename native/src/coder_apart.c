@@ -34,7 +34,6 @@ int uis_coder_apart(uis_picture_coder *c, const uis_classification *k, uis_tick 
         return rc;
     }
     uis_region *r = &regions->items[0];
-    uint64_t begin = uis_now_ns();
     uis_placement p = {.width = c->mb_width,
                        .height = c->mb_height,
                        .count = 2,
@@ -44,8 +43,7 @@ int uis_coder_apart(uis_picture_coder *c, const uis_classification *k, uis_tick 
     uis_region_mark_constant(r, c->changed, c->mb_width);
     if (uis_coder_encode_regions(c, &deblock, false, &p, tick, err, err_size) != 0)
         return -1;
-    uint64_t encoded = uis_now_ns();
-    tick->encode_ns = encoded - begin;
+    uint64_t begin = uis_now_ns();
     if (c->config.splice != UIS_SPLICE_ROWS) {
         p.constrained = tick->region_idr;
         p.patch_limit = c->mbs;
@@ -54,6 +52,9 @@ int uis_coder_apart(uis_picture_coder *c, const uis_classification *k, uis_tick 
             return -1;
         }
         tick->patched_mbs = p.patched;
+        const uint64_t placed = uis_now_ns();
+        tick->check_ns += placed - begin;
+        begin = placed;
     }
     const bool intra = r->part.picture.idr, same = c->last_index == UIS_LTR_SPLICED;
     const uis_picture_form form = {
@@ -66,7 +67,7 @@ int uis_coder_apart(uis_picture_coder *c, const uis_classification *k, uis_tick 
                  : uis_splice_parts(&c->splicer, &p, &form, au, &tick->slices, err, err_size);
     if (rc != 0)
         return -1;
-    tick->splice_ns = uis_now_ns() - encoded;
+    tick->splice_ns = uis_now_ns() - begin;
     uis_coder_note_picture(c, tick, UIS_PICTURE_SPLICED, UIS_LTR_SPLICED);
     uis_coder_note_regions(c, tick);
     uis_coder_show_parts(c, &p, tick);

@@ -65,7 +65,6 @@ static bool surroundings_are_constant(uis_picture_coder *c) {
  * those regions' that changed. */
 static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_t released_count,
                       uis_tick *tick, uis_buffer *au, char *err, size_t err_size) {
-    uint64_t begin = uis_now_ns();
     uis_regions *regions = &c->regions;
     const bool outside = uis_regions_outside_changed(regions, c->changed, c->full_coded[0]);
     uis_placement p = {.width = c->mb_width,
@@ -86,11 +85,9 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
     int rc = uis_coder_encode_regions(c, &deblock, outside, &p, tick, err, err_size);
     if (rc != 0)
         return rc;
-    uint64_t encoded = uis_now_ns();
-    tick->encode_ns += encoded - begin;
+    uint64_t begin = uis_now_ns();
     if (outside) {
         uis_encoded picture;
-        begin = encoded;
         const uis_i420 *input = &c->source;
         if (regions->count) {
             uis_regions_copy_outside(regions, &c->source, c->changed, c->full_coded[0], &c->seen);
@@ -98,11 +95,13 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
         }
         if (uis_coder_encode_full(c, input, false, deblock, &picture, err, err_size) != 0)
             return -1;
-        encoded = uis_now_ns();
+        const uint64_t encoded = uis_now_ns();
         tick->encode_ns += encoded - begin;
         const uis_mb_rect all = uis_coder_whole(c);
         if (uis_part_read(&c->full_part, &all, &picture, &c->full_parameters, err, err_size) != 0)
             return -1;
+        begin = uis_now_ns();
+        tick->read_ns += begin - encoded;
         p.parts[0] = &c->full_part;
         if (c->last_index != UIS_LTR_FULL) {
             for (uint32_t i = 0; i < regions->count; i++)
@@ -117,7 +116,7 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
     p.deblock = deblock;
     p.constrained = tick->region_idr;
     rc = uis_place(&p);
-    tick->check_ns += uis_now_ns() - encoded;
+    tick->check_ns += uis_now_ns() - begin;
     if (rc < 0) {
         snprintf(err, err_size, "out of memory while placing macroblocks");
         return -1;

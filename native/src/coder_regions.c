@@ -36,6 +36,9 @@ static int encode_region(uis_picture_coder *c, uis_region *r, bool idr, bool deb
     if (uis_region_encode(r, &c->source, c->fed, idr, deblock, c->config.mb_info, err, err_size) !=
         0)
         return -1;
+    tick->encode_ns += r->encode_ns;
+    tick->read_ns += r->read_ns;
+    tick->check_ns += r->check_ns;
     if (r->leaks == 0 || c->config.faults & UIS_FAULT_NO_GUARD)
         return 0;
     if (idr) {

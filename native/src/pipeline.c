@@ -149,3 +149,15 @@ int uis_pipeline_tick(uis_pipeline *p, const uis_bgra *now, const uis_bgra *befo
     t->digests = p->digests;
     return 0;
 }
+
+void uis_bgra_to_i420(const uis_bgra *from, const uis_rect *area, uint8_t *y, uint8_t *u,
+                      uint8_t *v) {
+    uis_i420 to = {.y = y,
+                   .u = u,
+                   .v = v,
+                   .width = (from->width + 15) / 16 * 16,
+                   .height = (from->height + 15) / 16 * 16};
+    to.y_stride = to.width;
+    to.c_stride = to.width / 2;
+    uis_convert(from, area, &to);
+}

@@ -75,10 +75,17 @@ int uis_region_encode(uis_region *r, const uis_i420 *source, uint64_t now, bool 
                                         .force_idr = idr,
                                         .deblock = deblock};
     uis_encoded picture;
-    if (r->backend->encode(r->encoder, &request, &picture, err, err_size) != 0 ||
-        uis_part_read(&r->part, at, &picture, &r->parameters, err, err_size) != 0)
+    const uint64_t begin = uis_now_ns();
+    if (r->backend->encode(r->encoder, &request, &picture, err, err_size) != 0)
         return -1;
+    const uint64_t encoded = uis_now_ns();
+    if (uis_part_read(&r->part, at, &picture, &r->parameters, err, err_size) != 0)
+        return -1;
+    const uint64_t read = uis_now_ns();
     r->leaks = uis_count_leaks(&r->part.mbs, r->open);
+    r->encode_ns = encoded - begin;
+    r->read_ns = read - encoded;
+    r->check_ns = uis_now_ns() - read;
     r->coded[1] = picture.idr ? 0 : r->coded[0];
     r->coded[0] = now;
     return 0;

@@ -23,6 +23,7 @@ typedef struct uis_region {
     size_t patch_debt;   /* bytes that patches beside it or in it have cost */
     size_t start_bytes;  /* what its last IDR picture cost */
     uint32_t leaks;      /* macroblocks of that with a prediction from outside */
+    uint64_t encode_ns, read_ns, check_ns; /* what coding, reading that, finding its leaks took */
 } uis_region;
 
 /* Opens the encoder: `config` without its size. 0 or -1. */

@@ -2,6 +2,7 @@
  * Whole streams through the macroblock reader and writer; see bitstream.h. */
 #include "uisplice/bitstream.h"
 
+#include "mv_check.h"
 #include "stream_walk.h"
 #include "uisplice/frame_ring.h"
 
@@ -59,6 +60,12 @@ int uis_rewrite_stream(const uint8_t *data, size_t size, uis_rewrite_result *res
             result->unreadable++;
             begin = middle;
             continue;
+        }
+        if ((uint32_t)s.count == w.picture.width * w.picture.height) {
+            result->leaks += uis_count_leaks(&w.picture, (uis_open_edges){false});
+            begin = middle;
+            middle = uis_now_ns();
+            result->check_seconds += (double)(middle - begin) / 1e9;
         }
         const uis_macroblock *mbs = &w.picture.mbs[s.header.first_mb];
         result->macroblocks += (uint32_t)s.count;

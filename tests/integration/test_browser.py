@@ -253,7 +253,7 @@ def test_opens_no_port(session: BrowserSession) -> None:
 def test_wrong_size_is_an_error(start: Callable[..., BrowserSession]) -> None:
     before = profiles()
 
-    def smaller(width: int, height: int) -> list[str]:
+    def smaller(width: int, height: int, _scale: float) -> list[str]:
         return [*launch_arguments(width, height), f"--window-size={width},{height - 56}"]
 
     with pytest.raises(BrowserError, match="500x244 instead of 500x300") as caught:

@@ -223,6 +223,7 @@ def test_a_newer_format_and_an_edited_header(tape: Path):
 
 SCENARIO = """open: http://localhost/
 viewport: {viewport}
+device_pixel_ratio: {ratio}
 fps: {fps}
 encoder: {{qp: {qp}}}
 phases:
@@ -235,7 +236,8 @@ phases:
 
 
 def scenario(folder: Path, **changes: object):
-    fields = {"viewport": "320x192", "fps": 24, "qp": 23, "duration": "1s", "key": "Enter"}
+    fields = {"viewport": "320x192", "ratio": 1, "fps": 24, "qp": 23}
+    fields |= {"duration": "1s", "key": "Enter"}
     path = folder / "case.yaml"
     path.write_text(SCENARIO.format(**{**fields, "share": 1, **changes}))
     return load_scenario(path)
@@ -252,6 +254,7 @@ def test_a_tape_fits_its_scenario_or_says_what_does_not(tmp_path: Path):
     open_tape(tmp_path, scenario(tmp_path, qp=30, share=5))
     for changes, message in (
         ({"viewport": "640x384"}, "has the viewport 320x192, the scenario 640x384"),
+        ({"ratio": 2}, "`device_pixel_ratio` was 1, it is 2"),
         ({"fps": 30}, "has 24 ticks a second, the scenario 30"),
         ({"key": "Space"}, "the steps or the duration of phase 'A' are not the same"),
         ({"duration": "2s"}, "the steps or the duration of phase 'A' are not the same"),

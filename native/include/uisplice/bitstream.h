@@ -14,7 +14,10 @@ typedef struct uis_rewrite_result {
                             intra 4x4, intra 16x16, I_PCM */
     uint32_t different;  /* slices that did not come back bit for bit */
     uint32_t unreadable; /* slices that the reader refused */
+    uint32_t leaks;      /* macroblocks that predict from outside of the picture, of pictures
+                            in one slice */
     double read_seconds, write_seconds;
+    double check_seconds; /* looking for those */
 } uis_rewrite_result;
 
 /* Reads every slice of an Annex B Baseline stream down to the macroblock layer,

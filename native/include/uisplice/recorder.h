@@ -100,7 +100,10 @@ typedef struct uis_tick {
     double sse_video;   /* of that, in macroblocks that the playing videos cover */
     uint32_t video_mbs; /* how many those are */
     double ssim;        /* of the view, if measured */
-    uint64_t diff_ns, convert_ns, encode_ns, check_ns, splice_ns, digest_ns;
+    uint64_t diff_ns, convert_ns, encode_ns;
+    uint64_t read_ns;  /* reading the parts' macroblocks */
+    uint64_t check_ns; /* looking for leaks, and placing the parts in the picture */
+    uint64_t splice_ns, digest_ns;
     uint64_t cpu_ns;     /* processor time of encoders and splicer */
     uint64_t latency_ns; /* from present to access unit; 0 if none */
     const uint8_t *au;   /* Annex B access unit, NULL if none; valid until the next call */
