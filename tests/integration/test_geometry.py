@@ -103,12 +103,12 @@ def united(rects: Sequence[Rect]) -> Rect:
 
 def assert_only_videos(ticks: Sequence[Tick]) -> None:
     """From the first tick on which the videos move nothing else does."""
+    assert len(moving(ticks)) > 20, "what moves is where the page says that videos are"
     start = moving(ticks)[0].index
     assert {tick.tick_class for tick in ticks[start:]} <= {
         TickClass.VIDEO_ONLY,
         TickClass.UNCHANGED,
     }
-    assert len(moving(ticks)) > 20
 
 
 def assert_one_region(ticks: Sequence[Tick], rect: Rect, view: tuple[int, int]) -> None:
