@@ -103,12 +103,12 @@ def united(rects: Sequence[Rect]) -> Rect:
 
 def assert_only_videos(ticks: Sequence[Tick]) -> None:
     """From the first tick on which the videos move nothing else does."""
+    assert len(moving(ticks)) > 20, "what moves is where the page says that videos are"
     start = moving(ticks)[0].index
     assert {tick.tick_class for tick in ticks[start:]} <= {
         TickClass.VIDEO_ONLY,
         TickClass.UNCHANGED,
     }
-    assert len(moving(ticks)) > 20
 
 
 def assert_one_region(ticks: Sequence[Tick], rect: Rect, view: tuple[int, int]) -> None:
@@ -128,7 +128,8 @@ def test_two_videos_at_once(recording: Record, tmp_path: Path) -> None:
     assert_only_videos(ticks)
     assert {tick.videos for tick in moving(ticks)} == {2}
     two = [tick for tick in ticks if tick.regions == 2]
-    assert two[0].index - moving(ticks)[0].index <= 16, "both have stood still by then"
+    before = [tick for tick in moving(ticks) if tick.index < two[0].index]
+    assert len(before) <= 8, "both have stood still by then"
     later = [tick for tick in moving(ticks) if tick.index > two[0].index]
     assert len(later) > 20
     assert {(tick.picture, tick.regions) for tick in later} == {(Picture.SPLICED, 2)}
@@ -265,7 +266,8 @@ def assert_keyframes(result: Result, wanted: Sequence[int]) -> None:
 def test_a_keyframe_on_request(recording: Record, tmp_path: Path) -> None:
     write(tmp_path, video(box(320, 176, 640, 360)))
     with recording(open="page.html", site=tmp_path, clips=CLIPS, ready="body.ready") as session:
-        session.wait(0.5)
+        with session.phase("still"):
+            session.wait(1)
         session.request_keyframe()  # nothing moves yet
         session.wait(0.5)
         session.page.evaluate("play()")
@@ -275,8 +277,9 @@ def test_a_keyframe_on_request(recording: Record, tmp_path: Path) -> None:
     ticks = session.result.recording.ticks
     first, still, playing = (tick for tick in ticks if tick.keyframe)
     assert (first.index, still.tick_class) == (0, TickClass.UNCHANGED)
-    assert 11 <= still.index <= 16, "on the next tick, half a second from the start"
-    assert {tick.picture for tick in ticks[1 : still.index]} == {Picture.NONE}
+    assert abs(still.time - session.spans[0].end) < 3 / 24, "on the next tick"
+    # Chrome may paint the video's first frame late, but not that late.
+    assert {tick.picture for tick in ticks[still.index - 6 : still.index]} == {Picture.NONE}
     regions = [tick.region_idr for tick in ticks if tick.index > playing.index]
     assert ticks[playing.index - 1].regions == 1 and any(regions), "and the region begins anew"
     assert_keyframes(session.result, [0, still.index, playing.index])
