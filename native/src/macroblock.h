@@ -49,6 +49,7 @@ typedef struct uis_macroblock {
     uint8_t i16_type; /* mb_type - 1 of an Intra 16x16 macroblock, 0..23 */
     uint8_t cbp;
     uint8_t qp;                      /* QP_Y; of a macroblock without residual: the one before it */
+    uint8_t qp_before;               /* QP_Y,PRED: of the macroblock before it in its slice */
     uint16_t slice;                  /* neighbours of another slice are not available */
     uint8_t sub[4];                  /* sub_mb_type of P 8x8 */
     int8_t ref[4];                   /* by 8x8; -1 for intra */
@@ -56,6 +57,7 @@ typedef struct uis_macroblock {
     uint8_t nonzero[24];             /* total_coeff by 4x4: luma raster 16, Cb 4, Cr 4 */
     uint8_t i4_mode[16];             /* Intra4x4PredMode by 4x4, raster order */
     uint8_t chroma_mode;             /* intra_chroma_pred_mode */
+    uint32_t from, bits;             /* macroblock_layer() as it was read */
     uint32_t intra_from, intra_bits; /* prediction modes, or I_PCM samples, as bits */
     uis_block blocks[UIS_BLOCKS];    /* 0..15 luma in coding order; by UIS_BLOCK_* */
 } uis_macroblock;
@@ -116,6 +118,11 @@ void uis_mb_writer_begin(uis_mb_writer *w, uis_bit_writer *out, const uis_slice_
  * macroblock whose inferred vector or reference would differ becomes an explicit
  * 16x16. 0, or -1 for what this slice cannot hold (a reference outside the list). */
 int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *mb, const uint8_t *rbsp);
+
+/* The same for a macroblock all of whose neighbours are, in this slice, what they were in
+ * the P slice with as many references that it comes from: its bits mean the same, and are
+ * copied. */
+int uis_mb_writer_put_as_read(uis_mb_writer *w, const uis_macroblock *mb, const uint8_t *rbsp);
 
 /* Writes `count` macroblocks of one row that copy the same place of list entry 0. 0 or -1. */
 int uis_mb_writer_put_static(uis_mb_writer *w, uint32_t count);

@@ -357,8 +357,12 @@ int uis_read_macroblocks(uis_bit_reader *r, const uis_slice_context *s, uis_mb_p
         if (address >= count)
             return -1;
         start_macroblock(p, address, s);
+        uis_macroblock *mb = &p->mbs[address];
+        mb->from = (uint32_t)r->position;
+        mb->qp_before = (uint8_t)qp;
         if (!read_macroblock(r, s, p, address, &qp))
             return -1;
+        mb->bits = (uint32_t)r->position - mb->from;
         address++;
     }
     return r->overrun ? -1 : (int)(address - s->first_mb);

@@ -177,6 +177,28 @@ int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *from, const uint8_
     return 0;
 }
 
+int uis_mb_writer_put_as_read(uis_mb_writer *w, const uis_macroblock *from, const uint8_t *rbsp) {
+    const uint32_t address = w->next;
+    /* Not as it was: the alignment of samples, a difference to another QP, a fault. */
+    if (from->kind == UIS_MB_PCM || from->qp_before != w->qp || w->mvd_error ||
+        address >= w->picture->width * w->picture->height)
+        return uis_mb_writer_put(w, from, rbsp);
+    uis_macroblock *mb = &w->picture->mbs[address];
+    memcpy(mb, from, offsetof(uis_macroblock, blocks));
+    mb->slice = w->context.slice;
+    w->next++;
+    if (mb->kind == UIS_MB_SKIP) {
+        mb->qp = (uint8_t)w->qp;
+        w->skip_run++;
+        return 0;
+    }
+    uis_write_ue(w->out, w->skip_run);
+    w->skip_run = 0;
+    uis_write_copy(w->out, rbsp, from->from, from->bits);
+    w->qp = from->qp;
+    return 0;
+}
+
 int uis_mb_writer_put_static(uis_mb_writer *w, uint32_t count) {
     static const uis_macroblock still = {.kind = UIS_MB_SKIP, .still = 1};
     if (count > w->picture->width * w->picture->height - w->next)

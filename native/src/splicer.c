@@ -131,6 +131,15 @@ static void set_reference(uis_part *part, uint8_t ref) {
     }
 }
 
+/* True if the macroblock at (x, y) has the neighbours that it had in its part. */
+static bool is_inside(const uis_placement *p, uint32_t x, uint32_t y) {
+    const uint8_t *o = &p->owner[y * p->width + x];
+    const bool up = y > 0, left = x > 0, right = x + 1 < p->width;
+    return (!left || o[-1] == *o) && (!up || *(o - p->width) == *o) &&
+           (!up || !left || *(o - p->width - 1) == *o) &&
+           (!up || !right || *(o - p->width + 1) == *o);
+}
+
 int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_form *form,
                      uis_buffer *out, uint32_t *slices, char *err, size_t err_size) {
     if (!s->placed.mbs && uis_mb_picture_alloc(&s->placed, p->width, p->height) != 0)
@@ -168,6 +177,7 @@ int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_f
     uis_mb_writer w;
     uis_mb_writer_begin(&w, &s->writer, &context, &s->placed);
     w.mvd_error = (s->faults & UIS_FAULT_WRONG_MVD) != 0;
+    const bool copies = form->num_ref == 1; /* as in the parts, so their indices stay */
     int rc = 0;
     for (uint32_t y = 0, i = 0; y < p->height && rc == 0; y++)
         for (uint32_t x = 0; x < p->width && rc == 0;) {
@@ -182,7 +192,11 @@ int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_f
             }
             rc = uis_mb_writer_put_static(&w, still);
             if (rc == 0 && x < p->width) {
-                rc = uis_mb_writer_put(&w, mb, uis_part_bits(part, mb));
+                const bool as_read = copies && part->patched == 0 &&
+                                     part->slices.slices[0].header.type == UIS_SLICE_P &&
+                                     is_inside(p, x, y);
+                rc = (as_read ? uis_mb_writer_put_as_read
+                              : uis_mb_writer_put)(&w, mb, uis_part_bits(part, mb));
                 x++;
                 i++;
             }
