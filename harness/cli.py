@@ -326,7 +326,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lacks something, 130 interrupted."""
     parsed = _parser().parse_args(arguments)
     # Piped into a file or a CI log there is no width to fit: let the tables breathe.
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 160)
     try:
         return int(parsed.act(parsed, console))
     except HarnessError as error:

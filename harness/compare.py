@@ -9,6 +9,7 @@ in the rest apart.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import statistics
@@ -111,8 +112,11 @@ def _psnr(error: float, macroblocks: int) -> float | None:
 
 
 def _record(steps: Iterable[TapeStep], settings: RecorderSettings, folder: Path) -> Recording:
-    with Pipeline(settings, folder / "stream.mkv") as pipeline:
-        for tick, frame in steps:
+    coming = iter(steps)
+    first = next(coming)
+    origin = first.tick.arrival.tick_ns
+    with Pipeline(settings, folder / "stream.mkv", origin) as pipeline:
+        for tick, frame in itertools.chain([first], coming):
             pipeline.tick(frame, tick.videos, tick.damage, tick.arrival)
         return pipeline.finish()
 
@@ -262,7 +266,7 @@ def write(comparisons: Sequence[Comparison], folder: Path) -> list[Path]:
     data = folder / "comparison.json"
     data.write_text(json.dumps([c.to_json() for c in comparisons], indent=1), encoding="utf-8")
     picture = folder / "comparison.svg"
-    console = Console(record=True, width=150, file=(folder / "comparison.txt").open("w"))
+    console = Console(record=True, width=160, file=(folder / "comparison.txt").open("w"))
     for comparison in comparisons:
         console.print(table(comparison))
     console.save_svg(str(picture), title="Pipelines side by side")

@@ -26,7 +26,7 @@ def steps() -> Iterator[TapeStep]:
     pictures = content.natural(VIDEO[2], VIDEO[3], 24)
     videos = (VideoRegion(1, *VIDEO, True, 0),)
     for number, picture in enumerate(pictures):
-        now = 1_000_000_000 + number * 41_666_667
+        now = 5_000_000_000_000 + number * 41_666_667  # a machine that has been up for a while
         if number % 6 == 3:  # nothing came
             none = Rect(0, 0, 0, 0)
             yield TapeStep(TapedTick(Arrival(now), None, none, (), 0), None)
