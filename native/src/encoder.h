@@ -23,7 +23,6 @@ typedef struct uis_encoder_config {
     uint32_t threads;
     uint32_t slice_max_mbs; /* 0: one slice a picture */
     uint32_t mv_range;      /* full pixels; 0: the backend's own */
-    bool constrained_intra; /* intra prediction from intra neighbours only */
     char preset[16];
 } uis_encoder_config;
 

@@ -74,7 +74,6 @@ static int x264_open(const uis_encoder_config *config, uis_encoder **out, char *
     p->rc.i_aq_mode = X264_AQ_NONE;
     p->rc.b_mb_tree = 0;
     p->b_deblocking_filter = 1; /* chosen picture by picture */
-    p->b_constrained_intra = config->constrained_intra;
     if (config->mv_range)
         p->analyse.i_mv_range = (int)config->mv_range;
     p->analyse.b_mb_info = 1;

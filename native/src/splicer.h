@@ -4,9 +4,10 @@
  * LTR 0 (the last full picture) and LTR 1 (the last spliced picture).
  *
  * Syntax: one slice. The parts' macroblocks are written again among P_Skip
- * macroblocks, with everything that depends on neighbours recomputed. With
- * constrained intra prediction the inter macroblocks around stay unavailable to
- * intra prediction, as a part's edge was, so the modes' bits keep their meaning.
+ * macroblocks, with everything that depends on neighbours recomputed; what cannot be
+ * was mended before (placement.h). Where a region starts, the picture uses the PPS with
+ * constrained intra prediction, so that the inter macroblocks around stay as unavailable
+ * to it as its encoder's edge was.
  *
  * Rows: encoder 2 codes one slice a macroblock row of the region; its slice data
  * is copied bit for bit behind a new header. What lies right of one region row
