@@ -42,7 +42,6 @@ struct uis_picture_coder {
 
     bool keyframe_wanted;
     uint64_t last_keyframe; /* tick */
-    uint32_t last_picture;  /* UIS_PICTURE_* of what was coded last */
     uint32_t last_index;    /* UIS_LTR_* that it became */
 
     uis_shown shown; /* what a decoder shows now */
@@ -94,10 +93,10 @@ void uis_coder_show_parts(uis_picture_coder *c, const uis_placement *p, uis_tick
 int uis_coder_open_region(uis_picture_coder *c, const uis_wanted_region *wanted, char *err,
                           size_t err_size);
 
-/* Codes the regions that changed and hands them to the placement. `deblock` may be taken
- * back: a region that starts over is intra up to its border; then all that were coded with
- * it start over too. Beside encoder 1's macroblocks (`outside`) none can start over. 0;
- * 1: one would have to; -1: failed. */
+/* Codes the regions that are due (uis_region_note_changes) and hands them to the placement.
+ * `deblock` may be taken back: a region that starts over is intra up to its border; then all that
+ * were coded with it start over too. Beside encoder 1's macroblocks (`outside`) none can start
+ * over. 0; 1: one would have to; -1: failed. */
 int uis_coder_encode_regions(uis_picture_coder *c, bool *deblock, bool outside,
                              uis_placement *placement, uis_tick *tick, char *err, size_t err_size);
 

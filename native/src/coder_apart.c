@@ -40,7 +40,7 @@ int uis_coder_apart(uis_picture_coder *c, const uis_classification *k, uis_tick 
                        .owner = regions->owner,
                        .in_ltr0 = c->in_ltr0};
     bool deblock = false;
-    uis_region_mark_constant(r, c->changed, c->mb_width);
+    uis_region_note_changes(r, c->changed, c->mb_width);
     if (uis_coder_encode_regions(c, &deblock, false, &p, tick, err, err_size) != 0)
         return -1;
     uint64_t begin = uis_now_ns();

@@ -77,10 +77,8 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
                    (!outside || surroundings_are_constant(c));
     for (uint32_t i = 0; i < regions->count; i++) {
         uis_region *r = &regions->items[i];
-        uis_region_mark_constant(r, c->changed, c->mb_width);
-        if (!uis_region_changed(regions, r, c->changed))
-            continue;
-        deblock &= r->coded[0] != 0 && uis_region_border_is_constant(r);
+        uis_region_note_changes(r, c->changed, c->mb_width);
+        deblock &= !r->due || (r->coded[0] != 0 && uis_region_border_is_constant(r));
     }
     int rc = uis_coder_encode_regions(c, &deblock, outside, &p, tick, err, err_size);
     if (rc != 0)

@@ -54,12 +54,10 @@ static int encode_region(uis_picture_coder *c, uis_region *r, bool idr, bool deb
 
 int uis_coder_encode_regions(uis_picture_coder *c, bool *deblock, bool outside,
                              uis_placement *placement, uis_tick *tick, char *err, size_t err_size) {
-    bool changed[UIS_RING_MAX_REGIONS], again = false;
-    for (uint32_t i = 0; i < c->regions.count; i++)
-        changed[i] = uis_region_changed(&c->regions, &c->regions.items[i], c->changed);
+    bool again = false;
     for (uint32_t i = 0; i < c->regions.count; i++) {
         uis_region *r = &c->regions.items[i];
-        if (!changed[i])
+        if (!r->due)
             continue;
         int rc = encode_region(c, r, again || r->coded[0] == 0, *deblock, tick, err, err_size);
         if (rc == 1 && outside)

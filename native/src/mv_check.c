@@ -24,19 +24,19 @@ static span pixels_read(int32_t position, int32_t size, int32_t vector) {
     return s;
 }
 
-uint32_t uis_mb_partitions(const uis_macroblock *mb, uis_partition_rect out[16]) {
+uint32_t uis_mb_partitions(const uis_macroblock *mb, uis_partition out[16]) {
     switch (mb->kind) {
     case UIS_MB_SKIP:
     case UIS_MB_P16X16:
-        out[0] = (uis_partition_rect){0, 0, 4, 4};
+        out[0] = (uis_partition){0, 0, 4, 4};
         return 1;
     case UIS_MB_P16X8:
-        out[0] = (uis_partition_rect){0, 0, 4, 2};
-        out[1] = (uis_partition_rect){0, 2, 4, 2};
+        out[0] = (uis_partition){0, 0, 4, 2};
+        out[1] = (uis_partition){0, 2, 4, 2};
         return 2;
     case UIS_MB_P8X16:
-        out[0] = (uis_partition_rect){0, 0, 2, 4};
-        out[1] = (uis_partition_rect){2, 0, 2, 4};
+        out[0] = (uis_partition){0, 0, 2, 4};
+        out[1] = (uis_partition){2, 0, 2, 4};
         return 2;
     case UIS_MB_P8X8:
     case UIS_MB_P8X8_REF0: {
@@ -44,8 +44,8 @@ uint32_t uis_mb_partitions(const uis_macroblock *mb, uis_partition_rect out[16])
         for (uint32_t i = 0; i < 4; i++)
             for (uint32_t k = 0; k < uis_sub_count[mb->sub[i]]; k++) {
                 uis_partition q = uis_sub_partition[mb->sub[i]][k];
-                out[count++] = (uis_partition_rect){(uint8_t)((i & 1) * 2 + q.x),
-                                                    (uint8_t)((i >> 1) * 2 + q.y), q.w, q.h};
+                out[count++] = (uis_partition){(uint8_t)((i & 1) * 2 + q.x),
+                                               (uint8_t)((i >> 1) * 2 + q.y), q.w, q.h};
             }
         return count;
     }
@@ -62,10 +62,10 @@ bool uis_leaks(const uis_mb_picture *p, uint32_t address, uis_open_edges edge) {
     const uis_macroblock *mb = &p->mbs[address];
     const int32_t mb_x = (int32_t)(address % p->width * 16);
     const int32_t mb_y = (int32_t)(address / p->width * 16);
-    uis_partition_rect partitions[16];
+    uis_partition partitions[16];
     const uint32_t count = uis_mb_partitions(mb, partitions);
     for (uint32_t i = 0; i < count; i++) {
-        const uis_partition_rect *q = &partitions[i];
+        const uis_partition *q = &partitions[i];
         const uis_vector v = mb->mv[q->y * 4 + q->x];
         if (leaves(pixels_read(mb_x + q->x * 4, q->w * 4, v.x), (int32_t)p->width * 16, edge.left,
                    edge.right) ||
@@ -93,8 +93,8 @@ static void cover(span s, uint32_t count, uint32_t *first, uint32_t *number) {
     *number = (uint32_t)(b - a) + 1;
 }
 
-uis_mb_rect uis_predicted_from(const uis_macroblock *mb, uint32_t address,
-                               const uis_partition_rect *q, uint32_t width, uint32_t height) {
+uis_mb_rect uis_predicted_from(const uis_macroblock *mb, uint32_t address, const uis_partition *q,
+                               uint32_t width, uint32_t height) {
     const uis_vector v = mb->mv[q->y * 4 + q->x];
     uis_mb_rect out;
     cover(pixels_read((int32_t)(address % width * 16) + q->x * 4, q->w * 4, v.x), width, &out.x,

@@ -19,16 +19,12 @@ bool uis_leaks(const uis_mb_picture *picture, uint32_t address, uis_open_edges f
 /* Number of macroblocks for which that is so. */
 uint32_t uis_count_leaks(const uis_mb_picture *picture, uis_open_edges frame_edges);
 
-/* A partition (or sub-partition) of a macroblock, in 4x4 units inside it. */
-typedef uis_partition uis_partition_rect;
-
 /* The partitions of an inter macroblock with vectors of their own (at most 16).
  * Returns how many; 0 for intra. */
-uint32_t uis_mb_partitions(const uis_macroblock *mb, uis_partition_rect out[16]);
+uint32_t uis_mb_partitions(const uis_macroblock *mb, uis_partition out[16]);
 
 /* The macroblocks of the reference picture (width x height macroblocks) that a
  * partition of the macroblock at `address` reads, cut at the picture's edges. */
 uis_mb_rect uis_predicted_from(const uis_macroblock *mb, uint32_t address,
-                               const uis_partition_rect *partition, uint32_t width,
-                               uint32_t height);
+                               const uis_partition *partition, uint32_t width, uint32_t height);
 #endif

@@ -92,14 +92,7 @@ int uis_picture_coder_open(const uis_recorder_config *config, uis_picture_coder 
     e.width = spliced(c) ? width : config->width;
     e.height = spliced(c) ? height : config->height;
     e.threads = config->threads ? config->threads : 1;
-    const uint8_t *data;
-    size_t size;
-    if (c->backend->open(&e, &c->full, err, err_size) != 0) {
-        uis_picture_coder_close(c);
-        return -1;
-    }
-    c->backend->headers(c->full, &data, &size);
-    if (spliced(c) && uis_read_parameters(data, size, &c->full_parameters, err, err_size) != 0) {
+    if (uis_open_encoder(c->backend, &e, &c->full, &c->full_parameters, err, err_size) != 0) {
         uis_picture_coder_close(c);
         return -1;
     }
@@ -192,10 +185,23 @@ int uis_coder_encode_full(uis_picture_coder *c, const uis_i420 *input, bool idr,
 void uis_coder_note_picture(uis_picture_coder *c, uis_tick *tick, uint32_t kind, uint32_t index) {
     tick->picture = kind;
     tick->frame_num = c->splicer.last_frame_num;
-    c->last_picture = kind;
     c->last_index = index;
     if (index == UIS_LTR_FULL)
         c->ltr0_coded = c->fed;
+}
+
+/* What every picture of encoder 1 alone leaves behind. */
+static void note_full(uis_picture_coder *c, const uis_encoded *picture, uis_tick *tick) {
+    tick->deblocked = 1;
+    tick->keyframe = picture->idr;
+    if (picture->idr) {
+        c->last_keyframe = tick->index;
+        c->keyframe_wanted = false;
+    }
+    const uint64_t begin = uis_now_ns();
+    const uis_mb_rect all = uis_coder_whole(c);
+    show(c, picture, &all, 0);
+    tick->digest_ns += uis_now_ns() - begin;
 }
 
 /* A picture of encoder 1 alone, whose reference is LTR 0: headers rewritten, slice
@@ -212,17 +218,8 @@ int uis_coder_full(uis_picture_coder *c, bool idr, uis_tick *tick, uis_buffer *a
                         err_size) != 0)
         return -1;
     tick->splice_ns += uis_now_ns() - encoded;
-    tick->deblocked = 1;
-    tick->keyframe = picture.idr;
-    if (picture.idr) {
-        c->last_keyframe = tick->index;
-        c->keyframe_wanted = false;
-    }
     uis_coder_note_picture(c, tick, UIS_PICTURE_FULL, UIS_LTR_FULL);
-    const uis_mb_rect all = uis_coder_whole(c);
-    begin = uis_now_ns();
-    show(c, &picture, &all, 0);
-    tick->digest_ns += uis_now_ns() - begin;
+    note_full(c, &picture, tick);
     return 0;
 }
 
@@ -242,11 +239,8 @@ static int single_picture(uis_picture_coder *c, uis_tick *tick, uis_buffer *au, 
     tick->encode_ns = uis_now_ns() - begin;
     const uint8_t *headers = NULL;
     size_t header_size = 0;
-    if (picture.idr) {
+    if (picture.idr)
         c->backend->headers(c->full, &headers, &header_size);
-        c->last_keyframe = tick->index;
-        c->keyframe_wanted = false;
-    }
     if (!uis_buffer_reserve(au, header_size + picture.size)) {
         snprintf(err, err_size, "out of memory while writing an access unit");
         return -1;
@@ -255,14 +249,9 @@ static int single_picture(uis_picture_coder *c, uis_tick *tick, uis_buffer *au, 
         memcpy(au->data + au->size, headers, header_size);
     memcpy(au->data + au->size + header_size, picture.data, picture.size);
     au->size += header_size + picture.size;
-    tick->keyframe = picture.idr;
     tick->slices = 1;
-    tick->deblocked = 1;
     tick->picture = UIS_PICTURE_FULL;
-    const uis_mb_rect all = uis_coder_whole(c);
-    begin = uis_now_ns();
-    show(c, &picture, &all, 0);
-    tick->digest_ns = uis_now_ns() - begin;
+    note_full(c, &picture, tick);
     return 0;
 }
 

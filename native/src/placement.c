@@ -81,25 +81,30 @@ typedef enum source {
     FROM_NEITHER
 } source;
 
+/* True if encoder 1 has all of `reads` as LTR 0 has it. */
+static bool all_in_ltr0(const uis_placement *p, const uis_mb_rect *reads) {
+    for (uint32_t y = reads->y; y < reads->y + reads->h; y++)
+        for (uint32_t x = reads->x; x < reads->x + reads->w; x++)
+            if (!p->in_ltr0[y * p->width + x])
+                return false;
+    return true;
+}
+
 static source source_of(const uis_placement *p, const uis_mb_rect *reads) {
     bool foreign = false;
     for (uint32_t i = 0; i < p->foreign_count && !foreign; i++)
         foreign = uis_mb_rect_meet(reads, &p->foreign[i]);
     if (!foreign)
         return FROM_LAST;
-    for (uint32_t y = reads->y; y < reads->y + reads->h; y++)
-        for (uint32_t x = reads->x; x < reads->x + reads->w; x++)
-            if (!p->in_ltr0[y * p->width + x])
-                return FROM_NEITHER;
-    return FROM_LTR0;
+    return all_in_ltr0(p, reads) ? FROM_LTR0 : FROM_NEITHER;
 }
 
 /* Chooses the references of one macroblock of encoder 1. False: it has none. */
 static bool choose_references(uis_placement *p, uis_macroblock *mb, uint32_t address) {
-    uis_partition_rect partitions[16];
+    uis_partition partitions[16];
     uint32_t count = uis_mb_partitions(mb, partitions);
     for (uint32_t i = 0; i < count; i++) {
-        const uis_partition_rect *q = &partitions[i];
+        const uis_partition *q = &partitions[i];
         uis_mb_rect reads = uis_predicted_from(mb, address, q, p->width, p->height);
         source from = source_of(p, &reads);
         if (from == FROM_NEITHER)
@@ -117,14 +122,12 @@ static bool choose_references(uis_placement *p, uis_macroblock *mb, uint32_t add
         return true;
     /* One 8x8's sub-partitions may have wanted different ones. */
     for (uint32_t i = 0; i < count; i++) {
-        const uis_partition_rect *q = &partitions[i];
+        const uis_partition *q = &partitions[i];
         if (mb->ref[(q->y & 2) + q->x / 2] == 0)
             continue;
         uis_mb_rect reads = uis_predicted_from(mb, address, q, p->width, p->height);
-        for (uint32_t y = reads.y; y < reads.y + reads.h; y++)
-            for (uint32_t x = reads.x; x < reads.x + reads.w; x++)
-                if (!p->in_ltr0[y * p->width + x])
-                    return false;
+        if (!all_in_ltr0(p, &reads))
+            return false;
     }
     return true;
 }
@@ -152,7 +155,7 @@ static bool borders_are_static(const uis_placement *p) {
     return true;
 }
 
-enum { LEFT = 1, UP = 2, UP_LEFT = 4, UP_RIGHT = 8, ALL = 15 };
+enum { LEFT = 1, UP = 2, UP_LEFT = 4, UP_RIGHT = 8 };
 
 /* Which neighbouring macroblocks' samples an intra macroblock takes (8.3). */
 static unsigned samples_taken(const uis_macroblock *mb) {

@@ -21,14 +21,7 @@ int uis_region_open(uis_region *r, const uis_encoder_backend *backend,
         snprintf(err, err_size, "out of memory");
         return -1;
     }
-    if (backend->open(&e, &r->encoder, err, err_size) != 0) {
-        uis_region_close(r);
-        return -1;
-    }
-    const uint8_t *data;
-    size_t size;
-    backend->headers(r->encoder, &data, &size);
-    if (uis_read_parameters(data, size, &r->parameters, err, err_size) != 0) {
+    if (uis_open_encoder(backend, &e, &r->encoder, &r->parameters, err, err_size) != 0) {
         uis_region_close(r);
         return -1;
     }
@@ -43,13 +36,16 @@ void uis_region_close(uis_region *r) {
     *r = (uis_region){0};
 }
 
-void uis_region_mark_constant(uis_region *r, const uint64_t *changed, uint32_t stride) {
+void uis_region_note_changes(uis_region *r, const uint64_t *changed, uint32_t stride) {
+    r->due = false;
     for (uint32_t y = 0; y < r->at.h; y++)
         for (uint32_t x = 0; x < r->at.w; x++) {
             const uint32_t px = r->at.x + x, py = r->at.y + y;
             const bool guard = !uis_mb_inside(&r->core, px, py);
             const uint64_t since = guard && r->freeze ? r->coded[0] : r->coded[1];
-            r->constant[y * r->at.w + x] = since != 0 && changed[py * stride + px] <= since;
+            const uint64_t when = changed[py * stride + px];
+            r->constant[y * r->at.w + x] = since != 0 && when <= since;
+            r->due |= when > r->coded[0];
         }
 }
 

@@ -15,6 +15,7 @@ typedef struct uis_region {
     uis_parameters parameters;
     uis_open_edges open; /* edges that are the frame's */
     uint64_t coded[2];   /* the coder's clock at its last and last but one picture; 0: none */
+    bool due;            /* something in it changed since its last picture */
     bool fresh;          /* no picture of it is in the stream yet */
     bool ghost;          /* its video has gone */
     bool freeze;         /* the guard is declared constant at once, without refining it */
@@ -33,10 +34,10 @@ int uis_region_open(uis_region *region, const uis_encoder_backend *backend,
                     char *err, size_t err_size);
 void uis_region_close(uis_region *region); /* a zeroed one is fine */
 
-/* Fills the flags of unchanged macroblocks: those whose pixels were coded once more
- * since they changed last (`changed`: the clock by macroblock of the frame, `stride`
- * a row). The guard's vectors are zero then, so that none leaves the region. */
-void uis_region_mark_constant(uis_region *region, const uint64_t *changed, uint32_t stride);
+/* Notes whether the region is due, and fills the flags of unchanged macroblocks: those whose pixels
+ * were coded once more since they changed last (`changed`: the clock by macroblock of the frame,
+ * `stride` a row). The guard's vectors are zero then, so that none leaves the region. */
+void uis_region_note_changes(uis_region *region, const uint64_t *changed, uint32_t stride);
 
 /* True if the outermost macroblocks (not those at a frame edge) are all constant and
  * belong to the guard. */

@@ -192,10 +192,6 @@ bool uis_regions_outside_changed(const uis_regions *r, const uint64_t *changed, 
     return false;
 }
 
-bool uis_region_changed(const uis_regions *r, const uis_region *region, const uint64_t *changed) {
-    return uis_regions_changed_in(r, &region->at, changed, region->coded[0]) > 0;
-}
-
 uint32_t uis_regions_changed_in(const uis_regions *r, const uis_mb_rect *at,
                                 const uint64_t *changed, uint64_t since) {
     uint32_t count = 0;

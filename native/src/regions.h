@@ -64,8 +64,6 @@ bool uis_regions_outside_changed(const uis_regions *regions, const uint64_t *cha
 /* How many macroblocks are encoder 1's, and how many of those changed. */
 uint32_t uis_regions_count_outside(const uis_regions *regions, const uint64_t *changed,
                                    uint64_t since, uint32_t *how_many_changed);
-bool uis_region_changed(const uis_regions *regions, const uis_region *region,
-                        const uint64_t *changed); /* of a region, since its last picture */
 uint32_t uis_regions_changed_in(const uis_regions *regions, const uis_mb_rect *at,
                                 const uint64_t *changed, uint64_t since); /* how many in `at` */
 bool uis_regions_ring_changed(const uis_regions *regions, const uis_mb_rect *at,

@@ -124,30 +124,11 @@ static void emit(motion_sink *s, const uis_macroblock *mb, uint32_t mb_x, uint32
 
 static void emit_macroblock(motion_sink *s, const uis_mb_picture *p, uint32_t address) {
     const uis_macroblock *mb = &p->mbs[address];
-    uint32_t x = address % p->width, y = address / p->width;
-    switch (mb->kind) {
-    case UIS_MB_SKIP:
-    case UIS_MB_P16X16:
-        emit(s, mb, x, y, 0, 0, 4, 4);
-        break;
-    case UIS_MB_P16X8:
-        emit(s, mb, x, y, 0, 0, 4, 2);
-        emit(s, mb, x, y, 0, 2, 4, 2);
-        break;
-    case UIS_MB_P8X16:
-        emit(s, mb, x, y, 0, 0, 2, 4);
-        emit(s, mb, x, y, 2, 0, 2, 4);
-        break;
-    case UIS_MB_P8X8:
-    case UIS_MB_P8X8_REF0:
-        for (uint32_t i = 0; i < 4; i++)
-            for (uint32_t k = 0; k < uis_sub_count[mb->sub[i]]; k++) {
-                uis_partition q = uis_sub_partition[mb->sub[i]][k];
-                emit(s, mb, x, y, (i & 1) * 2 + q.x, (i >> 1) * 2 + q.y, q.w, q.h);
-            }
-        break;
-    default:
-        break;
+    uis_partition partitions[16];
+    const uint32_t count = uis_mb_partitions(mb, partitions);
+    for (uint32_t i = 0; i < count; i++) {
+        const uis_partition q = partitions[i];
+        emit(s, mb, address % p->width, address / p->width, q.x, q.y, q.w, q.h);
     }
 }
 

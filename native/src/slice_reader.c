@@ -88,3 +88,18 @@ int uis_read_parameters(const uint8_t *data, size_t size, uis_parameters *out, c
         return fail(err, err_size, "an encoder must code CAVLC with one plain reference");
     return 0;
 }
+
+int uis_open_encoder(const uis_encoder_backend *backend, const uis_encoder_config *config,
+                     uis_encoder **out, uis_parameters *parameters, char *err, size_t err_size) {
+    *out = NULL;
+    if (backend->open(config, out, err, err_size) != 0)
+        return -1;
+    const uint8_t *data;
+    size_t size;
+    backend->headers(*out, &data, &size);
+    if (uis_read_parameters(data, size, parameters, err, err_size) == 0)
+        return 0;
+    backend->close(*out);
+    *out = NULL;
+    return -1;
+}

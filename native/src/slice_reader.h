@@ -31,4 +31,9 @@ void uis_slices_free(uis_slices *s);
 /* Parses SPS and PPS of an encoder (Annex B). 0, or -1 with a sentence in err. */
 int uis_read_parameters(const uint8_t *data, size_t size, uis_parameters *out, char *err,
                         size_t err_size);
+
+/* Opens an encoder and parses what its parameter sets say. 0, or -1 with a sentence in err
+ * and *out NULL. */
+int uis_open_encoder(const uis_encoder_backend *backend, const uis_encoder_config *config,
+                     uis_encoder **out, uis_parameters *parameters, char *err, size_t err_size);
 #endif
