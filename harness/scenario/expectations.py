@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from ..limits import Limit, Quantity
 from .fields import Frozen
+from .page_expectation import PageExpectation
 
 
 def _reader(quantity: Quantity) -> BeforeValidator:
@@ -77,6 +78,7 @@ class Expectations(Frozen):
     bytes: Size | None = None
     psnr_y: Level | None = None
     keyframes: Count | None = None
+    page: tuple[PageExpectation, ...] = ()
 
     def limits(self) -> Iterator[tuple[str, Limit]]:
         """Each limit asked for, with its name: `shares.unchanged`, `dropped`."""
