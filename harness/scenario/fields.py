@@ -71,6 +71,8 @@ def _quoted(value: object) -> str:
 
 def _pairs(value: Any) -> Any:
     """A mapping of texts as pairs, which hash; each value must be one."""
+    if isinstance(value, str | list):
+        raise ValueError(f"{_quoted(value)} is not a mapping; write it as '{{name: value}}'")
     if not isinstance(value, dict):
         return value
     for key, item in value.items():

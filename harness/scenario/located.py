@@ -8,6 +8,7 @@ object, or that could grow without bound, is refused.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -17,6 +18,7 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 24
 MAX_NODES = 20_000  # after aliases are expanded
 
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _STRING_TAG = "tag:yaml.org,2002:str"
 _TAGS = {_STRING_TAG, "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 
@@ -176,6 +178,7 @@ class _Builder:
         if node.tag not in _TAGS:
             self.problems.append(Problem(mark, f"tag '{_short(node.tag)}'; tags are not allowed"))
         if isinstance(node, yaml.ScalarNode):
+            self._check_characters(str(node.value), mark)
             return Scalar(str(node.value), mark)
         inside = (*above, id(node))
         if isinstance(node, yaml.SequenceNode):
@@ -183,6 +186,12 @@ class _Builder:
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, mark, inside)
         raise Unreadable(Problem(mark, "neither a value, a list nor a mapping"))
+
+    def _check_characters(self, text: str, mark: Mark) -> None:
+        """Escapes may write what no file, page or terminal takes."""
+        found = _NO_TEXT.search(text)
+        if found is not None:
+            raise Unreadable(Problem(mark, f"the character U+{ord(found[0]):04X} is no text"))
 
     def _items(self, node: yaml.SequenceNode, inside: tuple[int, ...]) -> tuple[Node, ...]:
         items = []
@@ -204,6 +213,7 @@ class _Builder:
                 self.problems.append(Problem(mark, "a key must be a word"))
                 continue
             key = str(key_node.value)
+            self._check_characters(key, mark)
             if key == "<<" and key_node.style is None:
                 self.problems.append(
                     Problem(mark, "merge key '<<' is not supported; write the keys out")

@@ -15,7 +15,7 @@ from .expectations import Expectations
 from .fields import Frozen, MisplacedValue, Name, Pairs, Text, decimal, whole
 from .locator import Flag, Locator
 from .network import Network
-from .step import Open, Resize, Step, every_step
+from .step import Open, Resize, Step, every_step, every_step_by_place
 from .viewport import Viewport
 
 Preset = Literal[
@@ -207,17 +207,21 @@ class Scenario(Frozen):
 
     @model_validator(mode="after")
     def _view_is_whole_in_css_pixels(self) -> Self:
-        """A window cannot have a part of a CSS pixel."""
+        if problem := self._broken_pixel(self.viewport):
+            raise MisplacedValue(("device_pixel_ratio",), problem)
+        return self
+
+    def _broken_pixel(self, view: Viewport) -> str:
+        """What is wrong with a view at this ratio: no window has a part of a CSS pixel."""
         ratio = self.device_pixel_ratio
-        for side in (self.viewport.width, self.viewport.height):
+        for side in (view.width, view.height):
             css = side / ratio
             if abs(css - round(css)) > 1e-6:
-                raise MisplacedValue(
-                    ("device_pixel_ratio",),
+                return (
                     f"at '{ratio:g}' the viewport's {side} pixels are {css:.5g} CSS pixels; "
-                    "that must be a whole number",
+                    "that must be a whole number"
                 )
-        return self
+        return ""
 
     @model_validator(mode="after")
     def _phases_have_their_own_names(self) -> Self:
@@ -235,15 +239,18 @@ class Scenario(Frozen):
     @model_validator(mode="after")
     def _resizes_fit(self) -> Self:
         for at, phase in enumerate(self.phases):
-            for step in every_step(phase.steps):
-                if isinstance(step, Resize) and (
-                    step.to.width > self.viewport.width or step.to.height > self.viewport.height
-                ):
-                    raise MisplacedValue(
-                        ("phases", at),
-                        f"phase '{phase.name}' resizes the window to {step.to}, beyond the "
-                        f"viewport's {self.viewport}: make the viewport the largest size",
+            for place, step in every_step_by_place(phase.steps):
+                if not isinstance(step, Resize):
+                    continue
+                if step.to.width > self.viewport.width or step.to.height > self.viewport.height:
+                    problem = (
+                        f"'{step.to}' is beyond the viewport's {self.viewport}; "
+                        "make the viewport the largest size"
                     )
+                else:
+                    problem = self._broken_pixel(step.to)
+                if problem:
+                    raise MisplacedValue(("phases", at, *place, "to"), problem)
         return self
 
     def pages(self) -> tuple[str, ...]:

@@ -43,9 +43,11 @@ def _location(details: ErrorDetails) -> Location:
 def _said_already(details: ErrorDetails, location: Location, root: Mapping) -> bool:
     """True for what only follows from a problem that has its own line."""
     owner = _node(root, location[:-1])
-    if isinstance(owner, Mapping) and location[-1] in owner.left_out:
+    if location and isinstance(owner, Mapping) and location[-1] in owner.left_out:
         return True
     node = _node(root, location)
+    if details["type"] == "value_error" and isinstance(node, Mapping) and node.left_out:
+        return True  # its keys are not complete, and that was said
     # Items that are wrong do not count for pydantic; they are named themselves.
     return details["type"] == "too_short" and isinstance(node, Sequence) and bool(node.items)
 
