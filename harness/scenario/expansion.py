@@ -223,7 +223,6 @@ class _Expander:
         except Unreadable as unreadable:
             self.problems.append(unreadable.problem)
             return None
-        self.problems += problems
         keys = ", ".join(_INCLUDED_KEYS)
         if not isinstance(root, Tree):
             self.report(root.mark, f"an included file has the keys {keys}")
@@ -233,6 +232,7 @@ class _Expander:
             text = f"include: '{name.text}' is a scenario; an included file has only {keys}"
             self.report(name.mark, text)
             return None
+        self.problems += problems
         for key in foreign:
             self.report(root.entries[key].key_mark, unknown("key", key, _INCLUDED_KEYS))
         return root
@@ -488,6 +488,7 @@ class _Expander:
             left_out = written.left_out | {"phase", "steps", "duration"}
             return Tree(written.entries, node.mark, left_out)
         given = self._given(node.get("with"), template, scope)
+        self._report_missing(template, node.entries["use"].value, given, scope)
         body = self._filled_tree(template.tree, _Scope(scope.raw, dict(given)))
         entries = {**body.entries, **written.entries}
         if "phase" not in written.entries:  # two uses with one name are told apart by place
@@ -535,6 +536,21 @@ class _Expander:
                 # Most likely one that is missing was meant.
                 found |= dict.fromkeys(template.names - set(scope.raw) - set(found))
         return found
+
+    def _report_missing(
+        self,
+        template: _Template,
+        used: Node,
+        given: dict[str, Scalar | None],
+        scope: _Scope,
+    ) -> None:
+        """What a template needs and is not given, said where it is used."""
+        known = scope.names()
+        for name in sorted(template.names - set(known) - set(given) - self.refused):
+            if name and not self.unread and not nearest(name, known):
+                text = f"this template needs '{name}'; give it under 'with', as '{{{name}: ...}}'"
+                self.report(used.mark, text)
+                given[name] = None
 
     def _filled(self, node: Node, scope: _Scope) -> Node | None:
         """None where a value was refused."""

@@ -77,7 +77,7 @@ def _pairs(value: Any) -> Any:
         return value
     for key, item in value.items():
         if not isinstance(item, str):
-            raise MisplacedValue((str(key),), f"{_quoted(item)} must be one value")
+            raise MisplacedValue((str(key),), f"must be one value, not {_quoted(item)}")
     return tuple((str(key), item) for key, item in value.items())
 
 

@@ -75,7 +75,7 @@ def _scenario_of(case: Case, path: Path) -> tuple[Scenario | None, list[Problem]
     scenario = None
     given = {**plain(tree), "case": case.values, "variables": case.variables}
     try:
-        scenario = Scenario.model_validate(given)
+        scenario = Scenario.model_validate(given, by_alias=True, by_name=False)
     except ValidationError as error:
         problems += problems_of(error, tree, Scenario)
     return scenario, problems + file_problems(tree, path)
@@ -90,7 +90,11 @@ def _name_problems(root: Tree, scenarios: list[Scenario]) -> list[Problem]:
         name = scenario.folder_name
         values = ", ".join(f"{parameter}={value}" for parameter, value in scenario.case)
         if name in names:
-            problem = f"the cases of '{name}' differ only in characters that no file's name takes"
+            other = ", ".join(f"{parameter}={value}" for parameter, value in names[name].case)
+            problem = (
+                f"the cases {other} and {values} would have one name, '{name}'; "
+                "let them differ in letters or digits"
+            )
         elif len(name) > LONGEST_NAME:
             problem = (
                 f"the case {values[:60]}... has a name of more than {LONGEST_NAME} characters; "

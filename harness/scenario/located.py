@@ -102,7 +102,7 @@ def read_tree(text: str, file: str = "") -> tuple[Node, list[Problem]]:
             begun = _mark(error.context_mark)
             what += f" (begun in line {begun.line}, column {begun.column})"
         where = _mark(mark, file) if mark else Mark(file=file)
-        raise Unreadable(Problem(where, f"not YAML: {what}")) from None
+        raise Unreadable(Problem(where, f"not YAML: {what}{_hint(what)}")) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         where = Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1, file)
@@ -121,6 +121,22 @@ def plain(node: Node) -> Any:
     if isinstance(node, Sequence):
         return [plain(item) for item in node.items]
     return {key: plain(entry.value) for key, entry in node.entries.items()}
+
+
+# What PyYAML says, and what a person most likely has to do. The first that fits.
+_HINTS = (
+    ("found character '\\t'", "indent with spaces, not with tabs"),
+    ("that cannot start any token", "put the text between quotes"),
+    ("mapping values are not allowed here", "put a text that has ': ' in it between quotes"),
+    ("scanning a quoted scalar", "close the quote"),
+    ("parsing a flow", "close the bracket"),
+    ("expected <block end>", "what belongs together starts in the same column"),
+    ("could not find expected ':'", "write 'key: value'"),
+)
+
+
+def _hint(what: str) -> str:
+    return next((f"; {hint}" for said, hint in _HINTS if said in what), "")
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -191,7 +207,9 @@ class _Builder:
         """Escapes may write what no file, page or terminal takes."""
         found = _NO_TEXT.search(text)
         if found is not None:
-            raise Unreadable(Problem(mark, f"the character U+{ord(found[0]):04X} is no text"))
+            raise Unreadable(
+                Problem(mark, f"the character U+{ord(found[0]):04X} is no text; leave it out")
+            )
 
     def _items(self, node: yaml.SequenceNode, inside: tuple[int, ...]) -> tuple[Node, ...]:
         items = []

@@ -109,10 +109,12 @@ class LocatorFields(Frozen):
         given = [way for way in self.ways if getattr(self, way) is not None]
         if len(given) > 1:
             raise ValueError(f"an element is found by '{given[0]}' or by '{given[1]}', not by both")
+        if self.name is not None and self.role is None:
+            raise ValueError(
+                "an element's 'name' goes with its 'role', as in '{role: button, name: Play}'"
+            )
         if not given and self.required:
             raise ValueError(f"an element is needed; give one of {', '.join(self.ways)}")
-        if self.name is not None and self.role is None:
-            raise ValueError("an element's 'name' goes with its 'role'")
         if self.exact and (self.selector is not None or self.test_id is not None):
             raise ValueError(f"an element's '{given[0]}' says itself how exact it is; drop 'exact'")
         if self.exact and self.role is not None and self.name is None:

@@ -61,6 +61,25 @@ def _reason(value: Any) -> Any:
 Reason = Annotated[Name, BeforeValidator(_reason)]
 
 
+def _tag(tag: Any) -> Any:
+    if isinstance(tag, str):
+        if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", tag) is None:
+            raise ValueError(f"'{tag}' is not a tag; tags have small letters, digits and '_'")
+        if tag in RESERVED_TAGS:
+            raise ValueError(f"'{tag}' is a mark of pytest; choose another tag")
+    return tag
+
+
+def _clip(clip: Any) -> Any:
+    if isinstance(clip, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", clip) is None:
+        raise ValueError(f"'{clip}' is not a clip's name; names have letters, digits, '-' and '_'")
+    return clip
+
+
+Tag = Annotated[str, BeforeValidator(_tag)]
+Clip = Annotated[str, BeforeValidator(_clip)]
+
+
 class Xfail(Frozen):
     """Why a scenario is expected to fail. `strict`: then it must not pass."""
 
@@ -119,12 +138,12 @@ class Scenario(Frozen):
     variables: tuple[tuple[str, str], ...] = ()
     title: Name = Field(alias="scenario")
     description: str = ""
-    tags: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()
     skip: Reason | None = None
     xfail: Xfail | None = None
     site: Text = "."
     open: Text
-    clips: tuple[str, ...] = ()
+    clips: tuple[Clip, ...] = ()
     viewport: Viewport = Viewport()
     device_pixel_ratio: Annotated[float, BeforeValidator(decimal(1, 4))] = 1.0
     fps: Annotated[int, BeforeValidator(whole(1, 60))] = 24
@@ -173,37 +192,18 @@ class Scenario(Frozen):
             raise ValueError(f"'{site}' must be a folder beside the scenario, as 'site' is")
         return site
 
-    @field_validator("tags")
+    @field_validator("tags", "clips")
     @classmethod
-    def _tag_names(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
-        for index, tag in enumerate(tags):
-            if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", tag) is None:
-                raise MisplacedValue(
-                    (index,), f"'{tag}' is not a tag; tags have small letters, digits and '_'"
-                )
-            if tag in RESERVED_TAGS:
-                raise MisplacedValue((index,), f"'{tag}' is a mark of pytest; choose another tag")
-            if tag in tags[:index]:
-                raise MisplacedValue((index,), f"'{tag}' stands twice")
-        return tags
+    def _once_each(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise MisplacedValue((index,), f"'{name}' stands twice")
+        return names
 
     @field_validator("open")
     @classmethod
     def _address(cls, address: str) -> str:
         return check_address(address)
-
-    @field_validator("clips")
-    @classmethod
-    def _clip_names(cls, clips: tuple[str, ...]) -> tuple[str, ...]:
-        for index, clip in enumerate(clips):
-            if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", clip) is None:
-                raise MisplacedValue(
-                    (index,),
-                    f"'{clip}' is not a clip's name; names have letters, digits, '-' and '_'",
-                )
-            if clip in clips[:index]:
-                raise MisplacedValue((index,), f"'{clip}' stands twice")
-        return clips
 
     @model_validator(mode="after")
     def _view_is_whole_in_css_pixels(self) -> Self:
@@ -218,7 +218,7 @@ class Scenario(Frozen):
             css = side / ratio
             if abs(css - round(css)) > 1e-6:
                 return (
-                    f"at '{ratio:g}' the viewport's {side} pixels are {css:.5g} CSS pixels; "
+                    f"at '{ratio:g}' the view's {side} pixels are {css:.5g} CSS pixels; "
                     "that must be a whole number"
                 )
         return ""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .located import Entry, Mapping, Mark, Node, Problem, Scalar, Sequence
 from .nearest import nearest, unknown
-from .step import STEP_LISTS, STEP_TYPES
+from .step import EXAMPLES, STEP_LISTS, STEP_TYPES
 
 INTERNAL = ("kind", "line", "file", "path", "case", "variables")
 _BODIES = ("phases", "steps", "wait")
@@ -123,12 +123,11 @@ class _Writer:
 
     def _step(self, node: Node) -> list[Mapping]:
         """The step, or nothing when its form is wrong."""
-        if isinstance(node, Scalar) and node.text in STEP_TYPES:
-            self.report(node.mark, f"step '{node.text}' has no value; write '{node.text}: ...'")
+        if isinstance(node, Scalar):
+            self._report_text(node)
             return []
-        if not isinstance(node, Mapping):
-            shown = f"'{node.text}'" if isinstance(node, Scalar) else "a list"
-            self.report(node.mark, f"{shown} is not a step; write one as 'click: \"text=Play\"'")
+        if isinstance(node, Sequence):
+            self.report(node.mark, "a list is not a step; write one as 'click: \"text=Play\"'")
             return []
         kind = next((name for name in node.entries if name in STEP_TYPES), None)
         if kind is None:
@@ -145,6 +144,16 @@ class _Writer:
                 self.report(entry.key_mark, _out_of_place(name, kind))
                 left_out |= {nearest(name, beside) or name}  # most likely what was meant
         return [self._written_out(kind, node.entries[kind], companions, left_out)]
+
+    def _report_text(self, node: Scalar) -> None:
+        word, _, rest = node.text.partition(" ")
+        if node.text in STEP_TYPES:
+            text = f"step '{node.text}' has no value; write it as '{EXAMPLES[node.text]}'"
+        elif word in STEP_TYPES:
+            text = f"'{node.text}' is not a step; write it as '{word}: {rest.strip()}'"
+        else:
+            text = f"'{node.text}' is not a step; write one as 'click: \"text=Play\"'"
+        self.report(node.mark, text)
 
     def _report_no_step(self, node: Mapping) -> None:
         if not node.entries:

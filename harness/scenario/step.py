@@ -536,6 +536,31 @@ STEP_TYPES: dict[str, type[BaseStep]] = {
     "repeat": Repeat,
     "if": If,
 }
+EXAMPLES = {
+    "open": "open: index.html",
+    "reload": 'reload: "text=Home"',
+    "back": 'back: "text=Home"',
+    "click": 'click: "text=Play"',
+    "double_click": 'double_click: "text=Play"',
+    "hover": 'hover: "text=Play"',
+    "move": "move: {x: 640, y: 360}",
+    "drag": "drag: {from: {role: slider}, right: 100}",
+    "press": "press: ArrowRight",
+    "type": "type: space",
+    "scroll": "scroll: 600",
+    "wait": "wait: 800ms",
+    "wait_for": 'wait_for: "text=Results"',
+    "wait_for_video": "wait_for_video: playing",
+    "expect": 'expect: "text=Results"',
+    "mark": "mark: results shown",
+    "screenshot": "screenshot: home",
+    "resize": "resize: 640x360",
+    "network": "network: 3g",
+    "crash": "crash: page",
+    "call": "call: log_in",
+    "repeat": "repeat: 3",
+    "if": 'if: "text=Skip"',
+}
 STEP_LISTS = ("steps", "then", "else")  # keys whose lists hold steps
 
 for _holder in (Repeat, If):
