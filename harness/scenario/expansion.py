@@ -379,7 +379,8 @@ class _Expander:
             if part is None:
                 refused = True
                 continue
-            if match[0] == scalar.text and match["name"].strip() not in self.overrides:
+            name = (match["name"] or "").strip()
+            if name and match[0] == scalar.text and name not in self.overrides:
                 mark = part.mark
             parts += [scalar.text[at : match.start()], part.text]
             at = match.end()

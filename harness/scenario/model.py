@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 from typing_extensions import Self
 
 from .address import check_address
@@ -52,6 +52,10 @@ RESERVED_TAGS = frozenset(
 )
 
 
+_TAG = r"[a-z][a-z0-9_]{0,63}"
+_CLIP = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+
+
 def _reason(value: Any) -> Any:
     if isinstance(value, str) and value.lower() in ("true", "yes", "on", "false", "no", "off"):
         raise ValueError(f"'{value}' is no reason; say why in a few words, or drop the key")
@@ -63,7 +67,7 @@ Reason = Annotated[Name, BeforeValidator(_reason)]
 
 def _tag(tag: Any) -> Any:
     if isinstance(tag, str):
-        if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", tag) is None:
+        if re.fullmatch(_TAG, tag) is None:
             raise ValueError(f"'{tag}' is not a tag; tags have small letters, digits and '_'")
         if tag in RESERVED_TAGS:
             raise ValueError(f"'{tag}' is a mark of pytest; choose another tag")
@@ -71,13 +75,17 @@ def _tag(tag: Any) -> Any:
 
 
 def _clip(clip: Any) -> Any:
-    if isinstance(clip, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", clip) is None:
+    if isinstance(clip, str) and re.fullmatch(_CLIP, clip) is None:
         raise ValueError(f"'{clip}' is not a clip's name; names have letters, digits, '-' and '_'")
     return clip
 
 
-Tag = Annotated[str, BeforeValidator(_tag)]
-Clip = Annotated[str, BeforeValidator(_clip)]
+def _pattern(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+Tag = Annotated[str, BeforeValidator(_tag), _pattern(_TAG)]
+Clip = Annotated[str, BeforeValidator(_clip), _pattern(_CLIP)]
 
 
 class Xfail(Frozen):

@@ -12,9 +12,10 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     """The allowed word most like `word`, if one is like it at all."""
     if len(word) > 100:  # a text, not a misspelt word; and comparing takes its length's square
         return None
-    by_lower = {name.lower(): name for name in allowed}
-    if len(by_lower) > 500:  # no one's list of words
+    names = list(allowed)
+    if len(names) > 500:  # no language's list of words
         return None
+    by_lower = {name.lower(): name for name in names}
     found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None
 
