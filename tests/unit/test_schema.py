@@ -24,7 +24,8 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 REFUSED = [
     "clips", "encoder", "encoder_as_text", "expect_form", "expect_names",
     "locator_nth", "locator_role", "matrix_form", "no_body", "no_open", "not_a_mapping",
-    "phase_keys", "phases", "phases_as_mapping", "skip_and_xfail", "step_call", "step_crash", "step_drag",
+    "phase_keys", "phases", "phases_as_mapping", "skip_and_xfail", "step_call", "step_crash",
+    "step_drag",
     "step_expect", "step_if", "step_if_dashes", "step_if_inside", "step_keys_beside",
     "step_network", "step_open", "step_press", "step_reload", "step_repeat", "step_resize_form",
     "step_screenshot", "step_scroll", "step_type", "step_wait_for_video", "step_without_colon",
