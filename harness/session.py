@@ -22,6 +22,7 @@ from .browser import BrowserSession, LayerEnvironment, find_browser
 from .checks import CheckResult, Status, check_recording
 from .display import VirtualDisplay
 from .errors import CaptureError, EnvironmentProblem, HarnessError, RecorderError, TapeError
+from .failure_table import failure_table
 from .media import prepare_clips
 from .metrics import Mark, Metrics, PhaseSpan, measure
 from .native import layer_dir, native
@@ -102,6 +103,12 @@ class Result:
         """One line for everything that did not pass; empty when all is well."""
         broken = [str(self.failure)] if self.failure else []
         return broken + failures(self.verdicts, self.checks)
+
+    @property
+    def failure_table(self) -> str:
+        """What did not pass as one table of text, without what broke it off; empty when
+        every expectation and check passed."""
+        return failure_table(self.verdicts, self.checks)
 
     @property
     def passed(self) -> bool:
@@ -391,6 +398,10 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
             guard=scenario.encoder.guard,
             splice=scenario.encoder.splice,
             keyframe_interval=round((scenario.encoder.keyframe_every or 0) * scenario.fps),
+            measure=any(
+                expect.ssim is not None
+                for expect in (scenario.expect, *(phase.expect for phase in scenario.phases))
+            ),
         ),
         title=scenario.title,
         site=scenario.site_folder,
@@ -617,8 +628,26 @@ def _conclude(
     """Checks and reports what was recorded; Chrome may be gone already."""
     metrics = measure(evidence.recording, scenario.title, schedule.spans, marks, environment)
     interrupted = failure is not None and not isinstance(failure, Exception)
-    verdicts = () if interrupted else judge(scenario, metrics)
-    return conclude(evidence, metrics, verdicts, failure, observer, quick=interrupted)
+    if interrupted:
+        return conclude(evidence, metrics, (), failure, observer, quick=True)
+    checks = _checks(evidence.recording, metrics, observer)
+    broke_off = evidence.recording.error
+    # A tape that cannot be written leaves the recording whole.
+    if failure is not None and not isinstance(failure, TapeError):
+        broke_off = failure.message if isinstance(failure, HarnessError) else str(failure)
+    verdicts = judge(
+        scenario,
+        metrics,
+        evidence.recording,
+        checks,
+        broke_off=" ".join(broke_off.split()),
+    )
+    return conclude(evidence, metrics, verdicts, failure, observer, checks=checks)
+
+
+def _checks(recording: Recording, metrics: Metrics, observer: Observer) -> tuple[CheckResult, ...]:
+    observer.stage("decoding and checking every picture")
+    return (*standing_checks(metrics), *check_recording(recording))
 
 
 def conclude(
@@ -629,16 +658,15 @@ def conclude(
     observer: Observer,
     *,
     quick: bool = False,
+    checks: tuple[CheckResult, ...] | None = None,
 ) -> Result:
-    """Runs the checks (not when `quick`), writes every report, and gives the result."""
+    """Runs the checks (not when `quick` or already given), writes every report, and gives
+    the result."""
     recording = evidence.recording
     if quick:
-        checks: tuple[CheckResult, ...] = (
-            CheckResult("stream", Status.NOT_RUN, "interrupted before the checks"),
-        )
-    else:
-        observer.stage("decoding and checking every picture")
-        checks = (*standing_checks(metrics), *check_recording(recording))
+        checks = (CheckResult("stream", Status.NOT_RUN, "interrupted before the checks"),)
+    elif checks is None:
+        checks = _checks(recording, metrics, observer)
     if recording.error and failure is None:
         failure = RecorderError(recording.error, "what was recorded until then is kept")
     if failure is not None and not isinstance(failure, (HarnessError, KeyboardInterrupt)):
@@ -662,7 +690,8 @@ def conclude(
     video = mp4.name if remux_to_mp4(recording.stream, mp4) else None
     outcome = {"passed": not problems, "problems": problems}
     write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome)
-    write_html(folder / "report.html", metrics, recording.ticks, checks, verdicts, problems, video)
+    broken = "interrupted" if quick else str(result.failure or "")
+    write_html(folder / "report.html", metrics, recording.ticks, checks, verdicts, broken, video)
     if not problems:
         recording.digests.path.unlink(missing_ok=True)  # evidence only where something failed
     return result

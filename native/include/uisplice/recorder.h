@@ -92,6 +92,7 @@ typedef struct uis_tick {
     uis_rect region;            /* bounding box of the regions transplanted, guard included, pixels;
                                    empty if none */
     uint32_t regions;           /* how many */
+    uis_rect region_rects[UIS_RING_MAX_REGIONS]; /* each of them, as `region`; regions are valid */
     uint32_t region_count;      /* playing regions known at this tick */
     uint32_t slices;
     uint32_t frame_num;
