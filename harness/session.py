@@ -647,7 +647,7 @@ def _conclude(
 
 def _checks(recording: Recording, metrics: Metrics, observer: Observer) -> tuple[CheckResult, ...]:
     observer.stage("decoding and checking every picture")
-    return (*standing_checks(metrics), *check_recording(recording))
+    return (*standing_checks(metrics, recording), *check_recording(recording))
 
 
 def conclude(

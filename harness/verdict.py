@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .checks import CheckResult, Status
 from .limits import Limit
@@ -13,7 +13,7 @@ from .scenario.durations import format_duration
 from .scenario.expectations import PhaseExpectations
 from .scenario.model import Scenario
 from .scenario.place import Place
-from .where_to_look import Part, look, look_for_regions, nearest_region, rect_text
+from .where_to_look import Part, look, look_for_drops, look_for_regions, nearest_region, rect_text
 
 WHOLE = "whole recording"
 
@@ -310,7 +310,7 @@ def judge(
     return (*verdicts, *_of_page(WHOLE, outcomes))
 
 
-def standing_checks(metrics: Metrics) -> tuple[CheckResult, ...]:
+def standing_checks(metrics: Metrics, recording: Recording) -> tuple[CheckResult, ...]:
     """What every recording must hold without being asked (the stream's own
     checks are in `checks`)."""
     frames = metrics.frames
@@ -321,8 +321,12 @@ def standing_checks(metrics: Metrics) -> tuple[CheckResult, ...]:
     def result(name: str, ok: bool, text: str) -> CheckResult:
         return CheckResult(name, Status.PASSED if ok else Status.FAILED, text)
 
+    lost = f"{frames.dropped} dropped"
+    first = next((tick.index for tick in recording.ticks if tick.dropped), None)
+    if frames.dropped:
+        lost += f"; {look_for_drops(recording.ticks, frames.dropped)}"
     return (
-        result("no frame dropped", frames.dropped == 0, f"{frames.dropped} dropped"),
+        replace(result("no frame dropped", frames.dropped == 0, lost), tick=first),
         result("frame accounts add up", frames.add_up, str(frames)),
         result(
             "tick accounts add up",

@@ -14,7 +14,7 @@ from .scenario.place import Place
 
 _MOST = 3  # places named in one sentence
 _GAP = 2  # ticks that do not end a stretch: a change on every other tick is one stretch
-_STAGES = ("diff", "convert", "encode", "read", "check", "splice", "digest")
+_STAGES = ("diff", "convert", "encode", "read", "check", "splice")  # up to the access unit
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,11 @@ def _most(ticks: Sequence[Tick], value: Callable[[Tick], int], what: str) -> str
     return f"most {what} at " + _listed([f"tick {t.index} ({value(t)})" for t in found])
 
 
-def _dropped(part: Part) -> str:
-    lost = [tick for tick in part.ticks if tick.dropped]
+def look_for_drops(ticks: Sequence[Tick], dropped: int) -> str:
+    """Where presents were lost; `dropped` counts those too that no tick has seen."""
+    lost = [tick for tick in ticks if tick.dropped]
     texts = [f"{tick.dropped} before tick {tick.index}" for tick in lost]
-    unseen = part.measures.dropped - sum(tick.dropped for tick in lost)
+    unseen = dropped - sum(tick.dropped for tick in lost)
     if unseen > 0:
         texts.append(f"{unseen} behind the last frame read")
     return f"lost: {_listed(texts)}" if texts else "nothing was lost"
@@ -166,17 +167,15 @@ def _times(part: Part) -> str:
 
 
 def _slowest(part: Part) -> str:
-    def stage(tick: Tick) -> str:
-        name = max(_STAGES, key=lambda name: float(getattr(tick, f"{name}_ms")))
-        return f"{name} {getattr(tick, f'{name}_ms'):.1f} ms"
+    def text(tick: Tick) -> str:
+        stage = max(_STAGES, key=lambda name: float(getattr(tick, f"{name}_ms")))
+        share = getattr(tick, f"{stage}_ms")
+        return f"{tick.latency_ms:.1f} ms" + (f", {stage} {share:.1f} ms" if share else "")
 
     slow = sorted(
         (tick for tick in part.ticks if has_latency(tick)), key=lambda tick: -tick.latency_ms
     )
-    return "slowest: " + ", ".join(
-        _described(tick, f"{tick.latency_ms:.1f} ms, of which {stage(tick)}")
-        for tick in slow[:_MOST]
-    )
+    return "slowest: " + ", ".join(_described(tick, text(tick)) for tick in slow[:_MOST])
 
 
 def _worst(part: Part, name: str, quality: Callable[[Tick], float], above: bool) -> str:
@@ -257,7 +256,7 @@ def look(name: str, limit: Limit, value: float, part: Part, window: int = 0) -> 
             else _without(part.ticks, lambda tick: tick.presents > 0, "present")
         ),
         "coalesced": lambda: _most(part.ticks, lambda tick: tick.coalesced, "coalesced"),
-        "dropped": lambda: _dropped(part),
+        "dropped": lambda: look_for_drops(part.ticks, part.measures.dropped),
         "bitrate": lambda: _volume(part, above),
         "bytes": lambda: _volume(part, above),
         "peak_bitrate": lambda: _peak(part, window),
