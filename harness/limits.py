@@ -59,7 +59,11 @@ _UNITS: dict[Quantity, dict[str, Decimal]] = {
     Quantity.TIME: {"ms": Decimal("0.001"), "s": Decimal(1)},
     Quantity.RATIO: {},
 }
-_NEEDS_UNIT = {Quantity.SHARE: "%", Quantity.BITRATE: "Mbit/s", Quantity.TIME: "ms"}
+_NEEDS_UNIT = {
+    Quantity.SHARE: ("%",),
+    Quantity.BITRATE: ("Mbit/s",),
+    Quantity.TIME: ("ms", "s"),
+}
 _SHOWN_IN = {
     Quantity.SHARE: "%",
     Quantity.BITRATE: "kbit/s",
@@ -242,9 +246,9 @@ class _Parser:
         if not amount.unit:
             needed = _NEEDS_UNIT.get(self.quantity)
             if needed and amount.number != 0:
-                wanted = _Amount(amount.number, needed)
+                wanted = " or ".join(f"'{_Amount(amount.number, unit)}'" for unit in needed)
                 raise LimitError(
-                    f"'{self.text}' has no unit; {_NOUN[self.quantity]} is written '{wanted}'"
+                    f"'{self.text}' has no unit; {_NOUN[self.quantity]} is written {wanted}"
                 )
             return amount.number
         if amount.unit not in self.units:

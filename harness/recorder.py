@@ -73,7 +73,7 @@ class RecorderSettings:
     percent of the view is left to encoder 1, and so is a video that has not stood
     still for adopt_after pictures: one about to move would lose its region at
     once. keyframe_interval is in ticks, 0: only the
-    first picture. measure adds SSIM to every tick (slow).
+    first picture. measure adds SSIM to every picture, about 2 ms at 720p.
     """
 
     width: int = 1280

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -99,6 +99,16 @@ Asked = Annotated[bool, BeforeValidator(_true), WithJsonSchema({"type": "boolean
 class _Several(Frozen):
     """A mapping of limits. One that holds none would ask for nothing."""
 
+    example: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_mapping(cls, value: Any) -> Any:
+        if isinstance(value, dict | _Several):
+            return value
+        shown = "a list" if isinstance(value, list) else f"'{value}'"
+        raise ValueError(f"{shown} is not a mapping of keys; write it as '{cls.example}'")
+
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
         names = list(type(self).model_fields)
@@ -154,11 +164,14 @@ class PeakBitrate(_OrLimit):
     @classmethod
     def _short_form(cls, value: Any) -> Any:
         # Read here, so that a wrong limit is said of 'peak_bitrate'.
-        return value if isinstance(value, dict) else {"limit": _read(value, Quantity.BITRATE)}
+        short = not isinstance(value, dict | PeakBitrate)
+        return {"limit": _read(value, Quantity.BITRATE)} if short else value
 
 
 class Latency(_OrLimit, _Several):
     """Times from present to access unit, over all pictures. In short: `p95` alone."""
+
+    example = "<= 80 ms"
 
     median: Time | None = None
     p95: Time | None = None
@@ -167,7 +180,8 @@ class Latency(_OrLimit, _Several):
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: Any) -> Any:
-        return value if isinstance(value, dict) else {"p95": _read(value, Quantity.TIME)}
+        short = not isinstance(value, dict | Latency)
+        return {"p95": _read(value, Quantity.TIME)} if short else value
 
     @model_validator(mode="after")
     def _can_hold(self) -> Self:
@@ -185,6 +199,8 @@ class Latency(_OrLimit, _Several):
 class Pictures(_Several):
     """Pictures by what they are made of."""
 
+    example = '{merged: ">= 1"}'
+
     full: Count | None = None
     spliced: Count | None = None
     merged: Count | None = None
@@ -193,6 +209,8 @@ class Pictures(_Several):
 class Regions(_Several):
     """Regions of pictures: `count` is the most that one picture has; each `place` must
     be a region's on some tick. A region has its guard around it."""
+
+    example = "{count: 1..2}"
 
     count: Count | None = None
     place: Places | None = None

@@ -10,8 +10,8 @@ from typing import Any
 from harness.recorder import (
     DigestFile,
     Picture,
-    Recording,
     RecorderSettings,
+    Recording,
     Rect,
     Tick,
     TickClass,

@@ -15,7 +15,7 @@ from harness.recorder import Picture, Rect, TickClass
 FULL = {"tick_class": TickClass.CHANGED, "picture": Picture.FULL}
 
 
-def test_peak_bitrate_is_the_heaviest_window(tmp_path: Path) -> None:
+def test_peak_bitrate_is_the_heaviest_window() -> None:
     sizes = [0, 10, 10, 0, 30, 0, 0, 25]
     ticks = [tick(i, bytes=size) for i, size in enumerate(sizes)]
     assert peak_bitrate(ticks, 24, 1) == (30 * 8 * 24, 4)

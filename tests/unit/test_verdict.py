@@ -411,8 +411,7 @@ def test_what_failed_before_the_scenario_broke_off_has_failed(tmp_path: Path) ->
     }
 
 
-EVERY_KIND = [(case[0], case[1]) for case in CASES]
-KIND_IDS = [_name(expect) for _, expect in EVERY_KIND]
+EVERY_KIND = [case[1] for case in CASES]
 
 
 def result_of(folder: Path, made: Recording, verdicts: tuple[Verdict, ...]) -> Result:
@@ -428,18 +427,16 @@ def assert_fails_as_not_run(folder: Path, verdicts: tuple[Verdict, ...], why: st
     assert f"not run: {why}" in result.failure_table
 
 
-@pytest.mark.parametrize(("phase", "expect"), EVERY_KIND, ids=KIND_IDS)
-def test_a_phase_that_was_not_reached_is_not_run(
-    tmp_path: Path, phase: str, expect: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("expect", EVERY_KIND, ids=_name)
+def test_a_phase_that_was_not_reached_is_not_run(tmp_path: Path, expect: dict[str, Any]) -> None:
     verdicts = judged(tmp_path, expect, "Play", spans=SPANS[:1], broke_off="no 'text=Play'")
     assert_fails_as_not_run(tmp_path, verdicts, "phase not reached")
     assert verdicts[0].look == "no 'text=Play'"
 
 
-@pytest.mark.parametrize(("phase", "expect"), EVERY_KIND, ids=KIND_IDS)
+@pytest.mark.parametrize("expect", EVERY_KIND, ids=_name)
 def test_where_the_scenario_broke_off_nothing_is_judged(
-    tmp_path: Path, phase: str, expect: dict[str, Any]
+    tmp_path: Path, expect: dict[str, Any]
 ) -> None:
     for place in ("Play", ""):  # the phase it broke off in, and the whole
         verdicts = judged(tmp_path, expect, place, broke_off="no 'text=Play'")
@@ -457,10 +454,8 @@ def test_phases_before_the_break_are_judged(tmp_path: Path) -> None:
     assert (verdict.status, verdict.measured) == (Status.NOT_RUN, "the scenario broke off")
 
 
-@pytest.mark.parametrize(("phase", "expect"), EVERY_KIND, ids=KIND_IDS)
-def test_a_phase_without_a_tick_is_not_run(
-    tmp_path: Path, phase: str, expect: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("expect", EVERY_KIND, ids=_name)
+def test_a_phase_without_a_tick_is_not_run(tmp_path: Path, expect: dict[str, Any]) -> None:
     spans = [PhaseSpan("Home", 0.0, 0.001), PhaseSpan("Play", 0.001, 0.002)]
     verdicts = judged(tmp_path, expect, "Play", ticks=session()[:1], spans=spans)
     if _name(expect) in ("ticks", "duration"):  # these can be told: none, and 1 ms
