@@ -168,9 +168,11 @@ def _times(part: Part) -> str:
 
 def _slowest(part: Part) -> str:
     def text(tick: Tick) -> str:
-        stage = max(_STAGES, key=lambda name: float(getattr(tick, f"{name}_ms")))
-        share = getattr(tick, f"{stage}_ms")
-        return f"{tick.latency_ms:.1f} ms" + (f", {stage} {share:.1f} ms" if share else "")
+        spent = {name: float(getattr(tick, f"{name}_ms")) for name in _STAGES}
+        # For the clock's next tick, and for a recorder that was late.
+        spent["waited"] = tick.latency_ms - sum(spent.values())
+        stage = max(spent, key=lambda name: spent[name])
+        return f"{tick.latency_ms:.1f} ms, {stage} {spent[stage]:.1f} ms"
 
     slow = sorted(
         (tick for tick in part.ticks if has_latency(tick)), key=lambda tick: -tick.latency_ms

@@ -222,8 +222,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, tuple[str, str], str
         "20 ms",
         ("5 ms", "-5 ms"),
         "slowest: tick 12 95.0 ms, encode 80.0 ms (CHANGED, full), "
-        "tick 6 20.0 ms (CHANGED, full), "
-        "tick 7 20.0 ms (CHANGED, full)",
+        "tick 6 20.0 ms, waited 20.0 ms (CHANGED, full), "
+        "tick 7 20.0 ms, waited 20.0 ms (CHANGED, full)",
     ),
     (
         "Home",
@@ -232,8 +232,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, tuple[str, str], str
         "95 ms",
         ("5 ms", "-15 ms"),
         "slowest: tick 12 95.0 ms, encode 80.0 ms (CHANGED, full), "
-        "tick 6 20.0 ms (CHANGED, full), "
-        "tick 7 20.0 ms (CHANGED, full)",
+        "tick 6 20.0 ms, waited 20.0 ms (CHANGED, full), "
+        "tick 7 20.0 ms, waited 20.0 ms (CHANGED, full)",
     ),
     (
         "Play",
@@ -241,9 +241,9 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, tuple[str, str], str
         {"latency": {"max": "< 20 ms"}},
         "20 ms",
         ("0 ms", "0 ms"),
-        "slowest: tick 24 20.0 ms (VIDEO_ONLY, spliced), "
-        "tick 25 20.0 ms (VIDEO_ONLY, spliced), "
-        "tick 26 20.0 ms (VIDEO_ONLY, spliced)",
+        "slowest: tick 24 20.0 ms, waited 20.0 ms (VIDEO_ONLY, spliced), "
+        "tick 25 20.0 ms, waited 20.0 ms (VIDEO_ONLY, spliced), "
+        "tick 26 20.0 ms, waited 20.0 ms (VIDEO_ONLY, spliced)",
     ),
     (
         "Home",

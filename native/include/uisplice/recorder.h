@@ -92,8 +92,8 @@ typedef struct uis_tick {
     uis_rect region;            /* bounding box of the regions transplanted, guard included, pixels;
                                    empty if none */
     uint32_t regions;           /* how many */
-    uis_rect region_rects[UIS_RING_MAX_REGIONS]; /* each of them, as `region`; regions are valid */
-    uint32_t region_count;      /* playing regions known at this tick */
+    uis_rect region_rects[UIS_RING_MAX_REGIONS]; /* the first `regions`: each of them */
+    uint32_t region_count;                       /* playing regions known at this tick */
     uint32_t slices;
     uint32_t frame_num;
     uint32_t mbs;       /* macroblocks of a picture = entries of digests */
