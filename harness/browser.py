@@ -224,7 +224,8 @@ class BrowserSession:
     `width` and `height` are device pixels, `scale` of them a CSS pixel. `folder` gets
     `chrome.log`. `layer` None starts Chrome without the capture layer. `playwright` may be
     one that is already running; it is then left running. `sandbox` None means: on, unless
-    this is root, for whom Chrome has none.
+    this is root, for whom Chrome has none. `context_options` go to Playwright's
+    launch_persistent_context, such as reduced_motion.
 
     Raises BrowserError on entry where Chrome does not start, or its page has not exactly
     the size asked for.
@@ -245,6 +246,7 @@ class BrowserSession:
         environment: Mapping[str, str] | None = None,
         playwright: Playwright | None = None,
         sandbox: bool | None = None,
+        context_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.executable = executable
         self.display = display
@@ -256,6 +258,7 @@ class BrowserSession:
         self.version = ""
         self._arguments = [*arguments(width, height, scale), *extra_arguments]
         self._environment = dict(environment or {})
+        self._context_options = dict(context_options or {})
         self._given_playwright = playwright
         self._playwright: Playwright | None = None
         self._sandbox = os.geteuid() != 0 if sandbox is None else sandbox
@@ -333,6 +336,7 @@ class BrowserSession:
                 env={**self._variables()},
                 timeout=START_TIMEOUT * 1000,
                 **self._artifacts(playwright),
+                **self._context_options,
                 # Chrome has its own process group and never sees Ctrl-C; we end it.
                 handle_sigint=False,
                 handle_sigterm=False,

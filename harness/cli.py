@@ -16,12 +16,14 @@ from rich.table import Table
 
 from . import __version__, compare
 from .checks import Status
-from .errors import HarnessError
+from .errors import HarnessError, ScenarioError
 from .observer import Counting, Observer
 from .recorder import RecorderSettings
 from .replay import require_tapes
 from .report import MEASURES_HEAD, measures_row
-from .scenario import load_scenario
+from .scenario import load_scenarios
+from .scenario.loader import assignment
+from .scenario.nearest import unknown
 from .session import Result, RunOptions, run_scenario
 from .tape import SUFFIX, Tape
 
@@ -164,13 +166,30 @@ def show(result: Result, console: Console) -> None:
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:
-    scenarios = [load_scenario(path) for path in arguments.scenario]
+    scenarios = [
+        scenario
+        for path in arguments.scenario
+        for scenario in load_scenarios(path, dict(arguments.set))
+    ]
+    for name, _ in arguments.set:
+        if not any(name in dict(scenario.variables) for scenario in scenarios):
+            known = sorted({known for scenario in scenarios for known, _ in scenario.variables})
+            raise ScenarioError(
+                f"--set {name}: {unknown('variable', name, known)}"
+                if known
+                else f"--set {name}: the scenarios have no variables",
+                "a scenario's variables stand under 'variables' and 'matrix'",
+            )
     if arguments.tape_replay is not None:
         require_tapes(arguments.tape_replay, scenarios)
     worst = 0
     for scenario in scenarios:
-        console.print(f"[bold]{scenario.title}[/bold]  {scenario.path}", highlight=False)
-        folder = arguments.output / scenario.path.stem
+        console.print(scenario.full_title, style="bold", markup=False, highlight=False, end="  ")
+        console.print(scenario.path, markup=False, highlight=False, soft_wrap=True)
+        if scenario.skip:
+            console.print(f"skipped: {scenario.skip}", style="yellow", markup=False)
+            continue
+        folder = arguments.output / scenario.folder_name
         options = RunOptions(
             browser=arguments.browser,
             wsi=arguments.wsi,
@@ -192,12 +211,19 @@ def _validate(arguments: argparse.Namespace, console: Console) -> int:
     code = 0
     for path in arguments.scenario:
         try:
-            scenario = load_scenario(path)
+            scenarios = load_scenarios(path)
         except HarnessError as error:
             console.print(str(error), markup=False, highlight=False, soft_wrap=True)
             code = error.exit_code
         else:
-            console.print(f"{path}: ok, {len(scenario.phases)} phases", highlight=False)
+            phases = len(scenarios[0].phases)
+            cases = f", {len(scenarios)} cases" if len(scenarios) > 1 else ""
+            console.print(
+                f"{path}: ok, {phases} phase{'s' if phases != 1 else ''}{cases}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
     return code
 
 
@@ -251,6 +277,14 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("reports/run"),
         help="folder for the results, one subfolder a scenario (default: %(default)s)",
+    )
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=assignment,
+        metavar="NAME=VALUE",
+        help="set a variable of the scenarios, or choose one value of a matrix (repeatable)",
     )
     run.add_argument(
         "--browser", help="Chrome or chromium to use (default: found on PATH, or $UISPLICE_BROWSER)"

@@ -255,6 +255,11 @@ class Recorder:
         return (int(self._native.lib.uis_now_ns()) - self.origin_ns) / 1e9
 
     @property
+    def started(self) -> bool:
+        """True once the recording has begun."""
+        return self._started
+
+    @property
     def ticks(self) -> int:
         """Ticks finished so far."""
         return int(self._native.lib.uis_recorder_ticks(self._pointer))

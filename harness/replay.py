@@ -63,12 +63,10 @@ def open_tape(folder: Path, scenario: Scenario) -> Tape:
 
 def _difference(taped: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What decides the screen and is not the same; empty if all is."""
-    for key in ("open", "clips"):
-        if taped.get(key) != now[key]:
-            return f"`{key}` was {taped.get(key)}, it is {now[key]}"
-    ratio = [recipe.get("device_pixel_ratio", 1) for recipe in (taped, now)]
-    if ratio[0] != ratio[1]:
-        return f"`device_pixel_ratio` was {ratio[0]:g}, it is {ratio[1]:g}"
+    for key in sorted((set(taped) | set(now)) - {"phases", "viewport", "fps"}):
+        if taped.get(key) != now.get(key):
+            default = "as by default"
+            return f"`{key}` was {taped.get(key, default)}, it is {now.get(key, default)}"
     before, after = taped.get("phases", []), now["phases"]
     names = [[phase["name"] for phase in phases] for phases in (before, after)]
     if names[0] != names[1]:

@@ -27,13 +27,14 @@ from .media import prepare_clips
 from .metrics import Mark, Metrics, PhaseSpan, measure
 from .native import layer_dir, native
 from .observer import Observer
+from .page_setup import NetworkShaper, StorageState, restore
 from .recorder import Recorder, RecorderSettings, Recording
 from .replay import Counter, environment_of, open_tape, replay
 from .report import remux_to_mp4, write_html, write_metrics, write_ticks
 from .ring import FrameRing
-from .scenario import Scenario
+from .scenario import Locator, Network, Scenario
 from .server import SiteServer
-from .steps import StepRunner
+from .steps import StepRunner, Window
 from .tape import TapedSpan, TapeHeader, recipe_of, tape_path
 from .tape_writer import open_spool, require_folder, write_tape
 from .verdict import Verdict, failures, judge, standing_checks
@@ -51,9 +52,11 @@ class SessionSettings:
     """What a session is made with.
 
     folder takes everything it leaves. site is served at `/`, clips at
-    `/media/NAME.mp4`; open is a path on the site or a URL. ready is a selector
+    `/media/NAME.mp4`; open is a path on the site or a URL. ready is a selector (or Locator)
     that must be visible before recording. scale is device pixels a CSS pixel: the
     recorder's size stays, the page has the less room. browser and display None: found.
+    storage_state is a file in Playwright's form; network shapes the page's requests;
+    variables are a scenario's, for steps in Python.
     """
 
     folder: Path
@@ -65,12 +68,16 @@ class SessionSettings:
     clip_folders: tuple[Path, ...] = ()
     wsi: Literal["virtual", "passthrough"] = "virtual"
     scale: float = 1
-    ready: str | None = None
+    ready: str | Locator | None = None
     timeout: float = 10.0
     browser: str | None = None
     display: str | None = None
     port: int = 0
     scenario_path: Path = Path("(python)")
+    storage_state: Path | None = None
+    network: Network = field(default_factory=Network)
+    reduced_motion: bool = False
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,8 +202,12 @@ class Session:
                     s.folder,
                     scale=s.scale,
                     layer=layer,
+                    context_options={"reduced_motion": "reduce"} if s.reduced_motion else None,
                 )
             )
+            if s.storage_state is not None:
+                state = StorageState.read(s.storage_state)
+                restore(self._browser.context, state, self._server.url)
             tracker = VideoStateTracker(self._ring.set_regions, r.width, r.height)
             tracker.attach(self._browser.context)
             self._recorder = Recorder(r, self._ring, s.folder / STREAM_NAME, self._spool)
@@ -207,9 +218,15 @@ class Session:
                 base_url=f"{self._server.url}/",
                 timeout=s.timeout,
                 dead=lambda: self._browser.dead if self._browser else None,
+                tick=self._tick,
                 on_mark=self._mark,
                 on_screenshot=self._screenshot,
+                around=self.observer.step,
+                window=_SessionWindow(self),
+                variables=dict(s.variables),
             )
+            if s.network != Network():
+                self.runner.window.shape_network(s.network)
         except BaseException as error:
             self._cleanup.__exit__(type(error), error, error.__traceback__)
             raise
@@ -356,10 +373,28 @@ class Session:
         path.write_bytes(png)
         self.screenshots.append(path)
 
+    def _tick(self) -> int | None:
+        """The tick of the recording; None before it has begun."""
+        recorder = self._recorder
+        return recorder.ticks if recorder is not None and recorder.started else None
+
     def picture_of_failure(self) -> None:
         """A last screenshot, if Chrome can still give one."""
         with contextlib.suppress(Exception):
             self._screenshot("at-failure", self.page.screenshot(timeout=3000))
+
+
+class _SessionWindow(Window):
+    """The session's window, as steps see it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._shaper: NetworkShaper | None = None
+
+    def shape_network(self, network: Network) -> None:
+        if self._shaper is None:
+            self._shaper = NetworkShaper(self._session.page)
+        self._shaper.shape(network)
 
 
 class Terminated(KeyboardInterrupt):
@@ -403,7 +438,7 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
                 for expect in (scenario.expect, *(phase.expect for phase in scenario.phases))
             ),
         ),
-        title=scenario.title,
+        title=scenario.full_title,
         site=scenario.site_folder,
         clips=scenario.clips,
         clip_folders=(scenario.path.parent,),
@@ -415,6 +450,12 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
         display=options.display,
         port=options.port,
         scenario_path=scenario.path,
+        storage_state=(
+            scenario.path.parent / scenario.storage_state if scenario.storage_state else None
+        ),
+        network=scenario.network,
+        reduced_motion=scenario.reduced_motion,
+        variables=scenario.variables,
     )
 
 
@@ -442,12 +483,12 @@ class _Schedule:
 
 def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
     start = 0.0
-    for phase in scenario.phases:
+    for number, phase in enumerate(scenario.phases, 1):
+        where = f"phase '{phase.name}' ({number} of {len(scenario.phases)})"
         try:
             with session.observer.phase(phase.name):
                 for step in phase.steps:
-                    with session.observer.step(step.subject):
-                        session.runner.run(step, phase.name)
+                    session.runner.run(step, where)
                 if phase.duration is None:
                     schedule.planned = session.recorder.elapsed
                 else:
@@ -561,7 +602,7 @@ def _tape_header(
     environment: dict[str, str],
 ) -> TapeHeader:
     return TapeHeader(
-        title=scenario.title,
+        title=scenario.full_title,
         width=scenario.viewport.width,
         height=scenario.viewport.height,
         fps=scenario.fps,
@@ -603,7 +644,7 @@ def _replay_scenario(scenario: Scenario, folder: Path, tapes: Path, observer: Ob
         )
         for span in tape.header.spans
     ]
-    evidence = Evidence(scenario.title, folder, recording, missing=tape.header.missing)
+    evidence = Evidence(scenario.full_title, folder, recording, missing=tape.header.missing)
     environment = environment_of(tape, settings)
     return _conclude(
         evidence,
@@ -626,7 +667,7 @@ def _conclude(
     observer: Observer,
 ) -> Result:
     """Checks and reports what was recorded; Chrome may be gone already."""
-    metrics = measure(evidence.recording, scenario.title, schedule.spans, marks, environment)
+    metrics = measure(evidence.recording, scenario.full_title, schedule.spans, marks, environment)
     interrupted = failure is not None and not isinstance(failure, Exception)
     if interrupted:
         return conclude(evidence, metrics, (), failure, observer, quick=True)

@@ -8,36 +8,54 @@ dispatched meanwhile, and ends early when Chrome has died.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urljoin
 
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Frame, Locator, Page
+from playwright.sync_api import Locator, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from harness.errors import BrowserError, HarnessError, StepError
-from harness.scenario import (
+from . import step_functions
+from .errors import BrowserError, HarnessError, StepError
+from .locators import ask, holds, resolve, videos
+from .scenario import (
+    Back,
     BaseStep,
+    Call,
     Click,
+    Crash,
     DoubleClick,
+    Drag,
+    Expect,
     Hover,
+    If,
+    LocatorFields,
     Mark,
     Move,
+    Network,
     Open,
     Press,
+    Reload,
+    Repeat,
+    Resize,
     Screenshot,
     Scroll,
+    SetNetwork,
     Type,
     Wait,
     WaitFor,
     WaitForVideo,
     display_path,
 )
-from harness.scenario.durations import format_duration
+from .scenario.durations import format_duration
+from .scenario.step import LOCATOR_KEYS
+from .step_functions import StepContext
 
 SLICE = 0.1  # seconds between two looks at whether Chrome lives
 POLL = 0.05  # seconds between two looks at a video
@@ -55,11 +73,29 @@ _REASONS = (
     ("element is not visible", "the element is hidden"),
 )
 
-_VIDEO_STATES = {
-    "playing": "v => !v.paused && !v.ended && !v.seeking && v.readyState >= 3 && v.currentTime > 0",
-    "paused": "v => v.paused && !v.ended",
-    "ended": "v => v.ended",
-}
+
+class Window:
+    """What steps do to the window beyond its page. This one can nothing; a session's can."""
+
+    def resize(self, width: int, height: int) -> None:
+        """Gives the page that many device pixels."""
+        raise _unable(f"be resized to {width}x{height}")
+
+    def crash(self) -> None:
+        """Ends the page's process."""
+        raise _unable("crash its page")
+
+    def recover(self) -> Page:
+        """Brings a crashed page back; gives the page to go on with."""
+        raise _unable("recover its page")
+
+    def shape_network(self, network: Network) -> None:
+        """Gives the page these network conditions."""
+        raise _unable(f"have the network '{network}'")
+
+
+def _unable(what: str) -> HarnessError:
+    return HarnessError(f"this window cannot {what}", "play the scenario in a session")
 
 
 @dataclass
@@ -68,8 +104,9 @@ class StepRunner:
 
     `path` is the scenario's file, for messages; `base_url` what its site's paths are
     joined to; `timeout` (seconds) holds for steps without one of their own. `dead`
-    returns why Chrome cannot go on, or None. `on_mark` gets a name and CLOCK_MONOTONIC
-    nanoseconds, `on_screenshot` a name and a PNG. `mouse_speed` is in pixels a second.
+    returns why Chrome cannot go on, or None; `tick` the recording's tick, or None outside of
+    it. `on_mark` gets a name and CLOCK_MONOTONIC nanoseconds, `on_screenshot` a name and a
+    PNG. `around` is entered with every step's subject. `mouse_speed` is in pixels a second.
     """
 
     page: Page
@@ -77,35 +114,46 @@ class StepRunner:
     base_url: str = ""
     timeout: float = 10.0
     dead: Callable[[], str | None] = lambda: None
+    tick: Callable[[], int | None] = lambda: None
     on_mark: Callable[[str, int], None] = lambda _name, _time: None
     on_screenshot: Callable[[str, bytes], None] = lambda _name, _png: None
+    around: Callable[[str], AbstractContextManager[None]] = lambda _subject: (
+        contextlib.nullcontext()
+    )
+    window: Window = field(default_factory=Window)
+    variables: dict[str, str] = field(default_factory=dict)
     mouse_speed: float = MOUSE_SPEED
     _mouse: tuple[float, float] = field(default=(0.0, 0.0), init=False)
+    _crashed: bool = field(default=False, init=False)
 
-    def run(self, step: BaseStep, phase: str) -> None:
-        """Plays one step.
+    def run(self, step: BaseStep, where: str) -> None:
+        """Plays one step; `where` is the phase as a message names it.
 
-        Raises StepError, which names phase, line and step, when it fails; BrowserError
+        Raises StepError, which names phase, tick, line and step, when it fails; BrowserError
         when Chrome died.
         """
         timeout = step.timeout if step.timeout is not None else self.timeout
-        try:
-            self._check_alive()
-            self._play(step, time.monotonic() + timeout)
-        except _Failure as failure:
-            raise self._error(step, phase, str(failure), failure.remedy) from failure
-        except PlaywrightError as error:
-            self._check_alive()
-            reason, remedy = _explained(error, timeout)
-            raise self._error(step, phase, reason, remedy) from error
+        with self.around(step.subject):
+            try:
+                self._check_alive()
+                self._play(step, time.monotonic() + timeout, where)
+            except _Failure as failure:
+                raise self._error(step, where, str(failure), failure.remedy) from failure
+            except PlaywrightError as error:
+                self._check_alive()
+                reason, remedy = _explained(error, timeout)
+                raise self._error(step, where, reason, remedy) from error
 
     def open(self, address: str, timeout: float | None = None) -> None:
         """Goes to an address outside of any phase. Raises StepError or BrowserError."""
-        self.run(Open(url=address, timeout=timeout), "before the first")
+        self.run(Open(url=address, timeout=timeout), _BEFORE)
 
-    def wait_until_visible(self, selector: str) -> None:
+    def wait_until_visible(self, element: str | LocatorFields) -> None:
         """Waits outside of any phase, as for a scenario's `ready`. Raises the same."""
-        self.run(WaitFor(selector=selector), "before the first")
+        if isinstance(element, str):
+            element = LocatorFields(selector=element)
+        ways = element.model_dump(include=set(LOCATOR_KEYS), exclude_defaults=True)
+        self.run(WaitFor(**ways), _BEFORE)
 
     def sleep(self, seconds: float) -> None:
         """Lets time pass while events are dispatched. Raises BrowserError if Chrome dies."""
@@ -123,42 +171,124 @@ class StepRunner:
                     f"the page went away: {_first_line(error)}", "read the browser's log"
                 ) from error
 
-    def _play(self, step: BaseStep, until: float) -> None:
+    def _play(self, step: BaseStep, until: float, where: str) -> None:
         match step:
             case Open():
                 self._open(step, until)
+            case Reload():
+                self._reload(until)
+                self._wait_until_visible(step.ready, until)
+            case Back():
+                if self.page.go_back(timeout=_left(until), wait_until="load") is None:
+                    raise _Failure("there is no page to go back to", "open another page before")
+                self._wait_until_visible(step.ready, until)
             case Click():
-                self._point_at(step.selector, until).click(timeout=_left(until))
+                self._point_at(step, until).click(button=step.button, timeout=_left(until))
             case DoubleClick():
-                self._point_at(step.selector, until).dblclick(timeout=_left(until))
+                self._point_at(step, until).dblclick(timeout=_left(until))
             case Hover():
-                self._point_at(step.selector, until).hover(timeout=_left(until))
-            case Move(selector=str(selector)):
-                self._point_at(selector, until)
+                self._point_at(step, until).hover(timeout=_left(until))
             case Move(x=int(x), y=int(y)):
                 self._move_to(x, y)
+            case Move():
+                self._point_at(step, until)
+            case Drag():
+                self._drag(step, until)
             case Press():
+                if step.on is not None:
+                    resolve(self.page, step.on).focus(timeout=_left(until))
                 self._repeat([step.key] * step.times, step.every, self.page.keyboard.press)
             case Type():
+                if step.into is not None:
+                    self._point_at(step.into, until).click(timeout=_left(until))
                 self._repeat(list(step.text), step.every, self.page.keyboard.type)
             case Scroll():
-                self._scroll(step)
+                self._scroll(step, until)
             case Wait():
                 self.sleep(step.seconds)
             case WaitFor():
-                locator = self._locator(step.selector)
+                locator = resolve(self.page, step)
                 if step.state in ("visible", "attached"):
                     locator = locator.first  # one is enough; for the others, all must go
                 locator.wait_for(state=step.state, timeout=_left(until))
             case WaitForVideo():
                 self._wait_for_video(step, until)
+            case Expect():
+                answer = ask(self.page, step, _left(until) / 1000)
+                if not answer.holds:
+                    limit = format_duration(self._timeout(step))
+                    raise _Failure(f"within {limit}: {answer.measured}", _LOOK)
             case Mark():
                 self.on_mark(step.name, time.monotonic_ns())
             case Screenshot():
-                png = self.page.screenshot(timeout=_left(until))
-                self.on_screenshot(step.name, png)
+                self._screenshot(step, until)
+            case Resize():
+                self.window.resize(step.to.width, step.to.height)
+            case SetNetwork():
+                self.window.shape_network(step.to)
+            case Crash():
+                self._crashed = True
+                self.window.crash()
+            case Call():
+                self._call(step, until)
+            case Repeat():
+                self._play_repeat(step, where)
+            case If():
+                for inner in step.then if holds(self.page, step.condition) else step.otherwise:
+                    self.run(inner, where)
             case _:
                 raise _Failure(f"no one knows how to play '{step.kind}'", "")
+
+    def _timeout(self, step: BaseStep) -> float:
+        return step.timeout if step.timeout is not None else self.timeout
+
+    def _play_repeat(self, step: Repeat, where: str) -> None:
+        """Each turn starts at its own time from the first, so that delays do not add up."""
+        start = time.monotonic()
+        for turn in range(step.times or 0):
+            if step.until is not None and holds(self.page, step.until):
+                return
+            self.sleep(start + turn * step.every - time.monotonic())
+            for inner in step.steps:
+                self.run(inner, where)
+        if step.until is not None and not holds(self.page, step.until):
+            raise _Failure(f"after {step.times} times {step.until.spelled} does not hold", _LOOK)
+
+    def _reload(self, until: float) -> None:
+        if self._crashed:
+            self.page = self.window.recover()
+            self._crashed = False
+        else:
+            self.page.reload(timeout=_left(until), wait_until="load")
+
+    def _wait_until_visible(self, element: LocatorFields, until: float) -> None:
+        resolve(self.page, element).first.wait_for(state="visible", timeout=_left(until))
+
+    def _screenshot(self, step: Screenshot, until: float) -> None:
+        if step.of is None:
+            png = self.page.screenshot(timeout=_left(until))
+        else:
+            png = resolve(self.page, step.of).screenshot(timeout=_left(until))
+        self.on_screenshot(step.name, png)
+
+    def _call(self, step: Call, until: float) -> None:
+        context = StepContext(
+            page=self.page,
+            base_url=self.base_url,
+            timeout=_left(until) / 1000,
+            sleep=self.sleep,
+            mark=lambda name: self.on_mark(name, time.monotonic_ns()),
+            variables=dict(self.variables),
+        )
+        try:
+            step_functions.function(step.name)(context, **dict(step.arguments))
+        except (PlaywrightError, HarnessError):
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            raise _Failure(
+                f"{kind}: {error}", "read the traceback, or mend the function"
+            ) from error
 
     def _open(self, step: Open, until: float) -> None:
         address = urljoin(self.base_url, step.url)
@@ -169,12 +299,9 @@ class StepRunner:
                 "correct the address; it is a path on the scenario's site",
             )
 
-    def _locator(self, selector: str) -> Locator:
-        return self.page.locator(selector)
-
-    def _point_at(self, selector: str, until: float) -> Locator:
+    def _point_at(self, element: LocatorFields, until: float) -> Locator:
         """Takes the mouse to the middle of the one visible element that matches."""
-        locator = self._locator(selector)
+        locator = resolve(self.page, element)
         locator.wait_for(state="visible", timeout=_left(until))
         locator.scroll_into_view_if_needed(timeout=_left(until))
         # A way takes time and the element may move meanwhile: then one more, shorter way.
@@ -187,11 +314,12 @@ class StepRunner:
                 self._move_to(x, y)
         return locator
 
-    def _move_to(self, x: float, y: float) -> None:
+    def _move_to(self, x: float, y: float, seconds: float | None = None) -> None:
         """Along a straight line, slow at both ends (a minimum-jerk curve)."""
         from_x, from_y = self._mouse
-        seconds = math.dist((from_x, from_y), (x, y)) / self.mouse_speed
-        seconds = min(max(seconds, MOUSE_SHORTEST), MOUSE_LONGEST)
+        if seconds is None:
+            seconds = math.dist((from_x, from_y), (x, y)) / self.mouse_speed
+            seconds = min(max(seconds, MOUSE_SHORTEST), MOUSE_LONGEST)
         count = max(2, round(seconds / MOUSE_EVERY))
         start = time.monotonic()
         for index in range(1, count + 1):
@@ -201,6 +329,20 @@ class StepRunner:
             self._mouse = (from_x + (x - from_x) * eased, from_y + (y - from_y) * eased)
             self.sleep(start + part * seconds - time.monotonic())
 
+    def _drag(self, step: Drag, until: float) -> None:
+        self._point_at(step.from_, until)
+        x, y = self._mouse[0] + step.right, self._mouse[1] + step.down
+        if step.to is not None:
+            box = resolve(self.page, step.to).bounding_box(timeout=_left(until))
+            if box is None:
+                raise _Failure("the element to drag to is hidden", "wait for it with wait_for")
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.mouse.down()
+        try:
+            self._move_to(x, y, step.over)
+        finally:
+            self.page.mouse.up()
+
     def _repeat(self, keys: list[str], every: float, act: Callable[[str], None]) -> None:
         """Each key at its own time from the start, so that delays do not add up."""
         start = time.monotonic()
@@ -208,45 +350,57 @@ class StepRunner:
             self.sleep(start + index * every - time.monotonic())
             act(key)
 
-    def _scroll(self, step: Scroll) -> None:
-        """Whole notches and a rest, spread evenly; the last one comes before the end."""
-        notches = [math.copysign(NOTCH, step.by)] * (abs(step.by) // NOTCH)
-        if rest := math.fmod(step.by, NOTCH):
-            notches.append(rest)
+    def _scroll(self, step: Scroll, until: float) -> None:
+        if step.keys is not None:
+            self._repeat([step.keys] * step.times, step.every, self.page.keyboard.press)
+            return
+        if step.on is not None:
+            self._point_at(step.on, until)
+        down, right = _notches(step.by or 0), _notches(step.across or 0)
+        count = max(len(down), len(right))
         start = time.monotonic()
-        for index, notch in enumerate(notches):
-            self.sleep(start + index * step.over / len(notches) - time.monotonic())
-            self.page.mouse.wheel(0, notch)
+        for index in range(count):
+            self.sleep(start + index * step.over / count - time.monotonic())
+            self.page.mouse.wheel(
+                right[index] if index < len(right) else 0, down[index] if index < len(down) else 0
+            )
         self.sleep(start + step.over - time.monotonic())
 
     def _wait_for_video(self, step: WaitForVideo, until: float) -> None:
         """In any frame of the page: players often sit in one."""
-        predicate = _VIDEO_STATES[step.state]
         found = 0
         while time.monotonic() < until:
-            found = 0
-            for frame in self.page.frames:
-                count, holds = _ask_videos(frame, step.selector, predicate)
-                found += count
-                if holds:
-                    return
+            found, holding = videos(self.page, step.selector, step.state, step.past)
+            if holding:
+                return
             self.sleep(POLL)
-        limit = format_duration(step.timeout if step.timeout is not None else self.timeout)
+        limit = format_duration(self._timeout(step))
         if found == 0:
             raise _Failure(f"no video matched '{step.selector}' within {limit}", _CHECK_SELECTOR)
-        wanted = {"playing": "did not play", "paused": "was not paused", "ended": "did not end"}
+        wanted = {
+            "playing": "did not play",
+            "paused": "was not paused",
+            "ended": "did not end",
+            "buffering": "did not buffer",
+        }[step.state]
+        past = f" past {format_duration(step.past)}" if step.past else ""
         raise _Failure(
-            f"the video {wanted[step.state]} within {limit}",
+            f"the video {wanted}{past} within {limit}",
             "look at the page's console: a clip that does not load never plays",
         )
 
     def _check_alive(self) -> None:
+        if self._crashed:
+            return
         if reason := self.dead():
             raise BrowserError(reason, "read the browser's log, beside the recording")
 
-    def _error(self, step: BaseStep, phase: str, reason: str, remedy: str) -> HarnessError:
-        where = display_path(self.path) + (f":{step.line}" if step.line else "")
-        return StepError(f"phase '{phase}', {where}: {step.subject} failed: {reason}", remedy)
+    def _error(self, step: BaseStep, where: str, reason: str, remedy: str) -> HarnessError:
+        path = Path(step.file) if step.file else self.path
+        place = display_path(path) + (f":{step.line}" if step.line else "")
+        tick = self.tick()
+        at = "" if tick is None else f", tick {tick}"
+        return StepError(f"{where}{at}, {place}: {step.subject} failed: {reason}", remedy)
 
 
 class _Failure(Exception):
@@ -257,6 +411,8 @@ class _Failure(Exception):
         self.remedy = remedy
 
 
+_BEFORE = "before the first phase"
+_LOOK = "look at the page's picture at the failure, among the screenshots"
 _CHECK_SELECTOR = "check the selector against the page, or wait for what shows it"
 
 
@@ -265,18 +421,11 @@ def _left(until: float) -> float:
     return max(1.0, (until - time.monotonic()) * 1000)
 
 
-def _ask_videos(frame: Frame, selector: str, predicate: str) -> tuple[int, bool]:
-    """How many elements match in the frame, and whether the predicate holds for one."""
-    try:
-        answers = frame.locator(selector).evaluate_all(f"all => all.map({predicate})")
-    except PlaywrightTimeout:
-        raise
-    except PlaywrightError as error:
-        # A frame may go away between two looks; a wrong selector is wrong everywhere.
-        if "selector" in error.message.lower():
-            raise
-        return 0, False
-    return len(answers), any(answers)
+def _notches(pixels: int) -> list[float]:
+    """The wheel's turns for a way: whole notches and a rest."""
+    notches = [math.copysign(NOTCH, pixels)] * (abs(pixels) // NOTCH)
+    rest = math.fmod(pixels, NOTCH)
+    return [*notches, rest] if rest else notches
 
 
 def _first_line(error: PlaywrightError) -> str:

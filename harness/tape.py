@@ -35,7 +35,7 @@ from .native import native
 from .pipeline import Arrival
 from .recorder import Rect
 from .ring import VideoRegion
-from .scenario import Scenario
+from .scenario import BaseStep, Scenario
 
 FORMAT = 1
 """Version of the tape's format; rises when an older harness could not read it."""
@@ -170,23 +170,48 @@ class Seal:
 
 def tape_path(folder: Path, scenario: Scenario) -> Path:
     """Where a scenario's tape lies."""
-    return folder / f"{scenario.path.stem}{SUFFIX}"
+    return folder / f"{scenario.folder_name}{SUFFIX}"
 
 
 def recipe_of(scenario: Scenario) -> dict[str, Any]:
     """All of a scenario that decides what is on screen: not its expectations, its encoder
-    settings, its texts, nor where things stand in the file."""
-    # `exclude` does not reach into the steps' union, so lines are taken out by hand.
-    data: dict[str, Any] = scenario.model_dump(
-        mode="json", include={"open", "clips", "viewport", "fps", "phases"}
-    )
-    if scenario.device_pixel_ratio != 1:  # left out else, as in tapes from before it was
-        data["device_pixel_ratio"] = scenario.device_pixel_ratio
-    for phase in data["phases"]:
-        del phase["expect"], phase["line"]
-        for step in phase["steps"]:
-            del step["line"]
+    settings, its texts, nor where things stand in the file. What has its default is left
+    out, so that a tape outlives new keys of the language."""
+    decisive = {
+        "open",
+        "clips",
+        "viewport",
+        "fps",
+        "device_pixel_ratio",
+        "storage_state",
+        "network",
+        "reduced_motion",
+    }
+    data: dict[str, Any] = scenario.model_dump(mode="json", include=decisive, exclude_defaults=True)
+    data["phases"] = [
+        {
+            "name": phase.name,
+            "duration": phase.duration,
+            "steps": [_recipe_of_step(step) for step in phase.steps],
+        }
+        for phase in scenario.phases
+    ]
     return data
+
+
+def _recipe_of_step(step: BaseStep) -> dict[str, Any]:
+    # `exclude` does not reach into the steps' union, so steps within are dumped by hand.
+    held: dict[str, Any] = {
+        name: [_recipe_of_step(inner) for inner in getattr(step, name)]
+        for name in ("steps", "then", "otherwise")
+        if name in type(step).model_fields
+    }
+    without = {"line", "file", "timeout", *held}
+    return {
+        "kind": step.kind,
+        **step.model_dump(mode="json", exclude=without, exclude_defaults=True),
+        **held,
+    }
 
 
 def box_crc(frame: Frame, box: Rect) -> int:

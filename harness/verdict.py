@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -51,8 +52,9 @@ class Verdict:
 class PageOutcome:
     """How an expectation of the page (DOM) ended, evaluated while the scenario ran.
 
-    `phase` is the phase's name, "" for the whole recording; `text` what was expected,
-    `measured` what was there (or why it could not be evaluated), `tick` when.
+    `phase` is the phase's name, "" for the whole recording; `text` what was expected (the
+    PageExpectation's `subject`), `measured` what was there (or why it could not be
+    evaluated), `tick` when.
     """
 
     phase: str
@@ -214,20 +216,31 @@ def _asked(expect: PhaseExpectations) -> Iterator[tuple[str, str, Limit | Place]
         yield "regions.place", str(place), place
 
 
-def _of_page(where: str, outcomes: Sequence[PageOutcome]) -> Iterator[Verdict]:
+def _judge_page(
+    where: str, expect: PhaseExpectations, outcomes: Sequence[PageOutcome], missing: _Missing
+) -> Iterator[Verdict]:
+    """Every outcome of the phase, and every expectation that has none."""
     phase = "" if where == WHOLE else where
-    for outcome in outcomes:
-        if outcome.phase == phase:
+    here = [outcome for outcome in outcomes if outcome.phase == phase]
+    for outcome in here:
+        yield Verdict(
+            where,
+            "page",
+            outcome.text,
+            outcome.measured,
+            "",
+            outcome.status,
+            outcome.tick,
+            outcome.tick + 1,
+            "" if outcome.status is Status.PASSED else f"the page at tick {outcome.tick}",
+        )
+    evaluated = Counter(outcome.text for outcome in here)
+    for wanted in expect.page:
+        if evaluated[wanted.subject] > 0:
+            evaluated[wanted.subject] -= 1
+        else:
             yield Verdict(
-                where,
-                "page",
-                outcome.text,
-                outcome.measured,
-                "",
-                outcome.status,
-                outcome.tick,
-                outcome.tick + 1,
-                "" if outcome.status is Status.PASSED else f"the page at tick {outcome.tick}",
+                where, "page", wanted.subject, missing.why, "", Status.NOT_RUN, 0, 0, missing.look
             )
 
 
@@ -244,8 +257,9 @@ def judge(
     page had to show.
 
     What could not be evaluated is NOT_RUN: a phase that was never reached, a quality
-    without a picture, a latency in a replay. `broke_off` says why the recording is not
-    whole, "" if it is: then the phase it broke off in and the whole are NOT_RUN too.
+    without a picture, a latency in a replay, an expectation of the page without an
+    outcome. `broke_off` says why the recording is not whole, "" if it is: then the phase
+    it broke off in and the whole are NOT_RUN too.
 
     Raises:
         ValueError: an outcome of a phase that the scenario does not have.
@@ -255,6 +269,14 @@ def judge(
         if outcome.phase not in names:
             raise ValueError(f"no phase '{outcome.phase}' for '{outcome.text}'")
     verdicts: list[Verdict] = []
+    page = _Missing("not evaluated")
+    if broke_off:
+        page = _Missing(_BROKE_OFF, broke_off)
+    elif not recording.live:
+        page = _Missing(
+            "a replay has no page",
+            "there is no browser while a tape is replayed: run it without --tape-replay",
+        )
     measured = {phase.name: phase for phase in metrics.phases}
     for wanted in scenario.phases:
         phase = measured.get(wanted.name)
@@ -279,7 +301,8 @@ def judge(
                 broke_off="" if whole else broke_off,
             )
             verdicts += _judge_part(wanted.expect, part)
-        verdicts += _of_page(wanted.name, outcomes)
+        missing = page if phase else _Missing(_NOT_REACHED, broke_off)
+        verdicts += _judge_page(wanted.name, wanted.expect, outcomes, missing)
     whole_part = Part(
         where=WHOLE,
         measures=metrics.total,
@@ -307,7 +330,7 @@ def judge(
                 answer.look,
             )
         )
-    return (*verdicts, *_of_page(WHOLE, outcomes))
+    return (*verdicts, *_judge_page(WHOLE, scenario.expect, outcomes, page))
 
 
 def standing_checks(metrics: Metrics, recording: Recording) -> tuple[CheckResult, ...]:

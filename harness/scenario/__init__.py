@@ -1,45 +1,75 @@
 """The scenario language: models of it and the loader of its files."""
 
 from .expectations import Counts, Expectations, Shares
-from .loader import display_path, load_scenario
-from .model import EncoderSettings, Phase, Scenario, Viewport
+from .loader import display_path, load_scenario, load_scenarios
+from .locator import Locator, LocatorFields
+from .model import EncoderSettings, Phase, Scenario, Xfail
+from .network import Network
+from .page_expectation import PageExpectation
 from .schema import to_json_schema
 from .step import (
     STEP_TYPES,
+    Back,
     BaseStep,
+    Call,
     Click,
+    Condition,
+    Crash,
     DoubleClick,
+    Drag,
+    Expect,
     Hover,
+    If,
     Mark,
     Move,
     Open,
     Press,
+    Reload,
+    Repeat,
+    Resize,
     Screenshot,
     Scroll,
+    SetNetwork,
     Step,
     Type,
     Wait,
     WaitFor,
     WaitForVideo,
 )
+from .viewport import Viewport
 
 __all__ = [
     "STEP_TYPES",
+    "Back",
     "BaseStep",
+    "Call",
     "Click",
+    "Condition",
     "Counts",
+    "Crash",
     "DoubleClick",
+    "Drag",
     "EncoderSettings",
+    "Expect",
     "Expectations",
     "Hover",
+    "If",
+    "Locator",
+    "LocatorFields",
     "Mark",
     "Move",
+    "Network",
     "Open",
+    "PageExpectation",
     "Phase",
     "Press",
+    "Reload",
+    "Repeat",
+    "Resize",
     "Scenario",
     "Screenshot",
     "Scroll",
+    "SetNetwork",
     "Shares",
     "Step",
     "Type",
@@ -47,7 +77,9 @@ __all__ = [
     "Wait",
     "WaitFor",
     "WaitForVideo",
+    "Xfail",
     "display_path",
     "load_scenario",
+    "load_scenarios",
     "to_json_schema",
 ]

@@ -19,6 +19,7 @@ from typing_extensions import Self
 from ..limits import Limit, Quantity
 from .durations import PositiveSeconds
 from .fields import Frozen, MisplacedValue
+from .page_expectation import PageExpectation
 from .place import EXAMPLE, Place
 
 
@@ -151,7 +152,7 @@ class _OrLimit(Frozen):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"anyOf": [_LIMIT_SCHEMA, handler(core_schema)]}
+        return {"anyOf": [dict(_LIMIT_SCHEMA), handler(core_schema)]}
 
 
 class PeakBitrate(_OrLimit):
@@ -241,6 +242,7 @@ class PhaseExpectations(Frozen):
     pictures: Pictures | None = None
     keyframes: Count | None = None
     regions: Regions | None = None
+    page: tuple[PageExpectation, ...] = ()
 
     @model_validator(mode="before")
     @classmethod

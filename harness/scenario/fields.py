@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
 
 
 class Frozen(BaseModel):
@@ -54,10 +54,36 @@ def decimal(low: float, high: float) -> Callable[[object], float]:
     return read
 
 
+def flag(value: object) -> bool:
+    """A reader of `true` and `false`, from text or bool."""
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    raise ValueError(f"{_quoted(value)} is not 'true' or 'false'")
+
+
 def _quoted(value: object) -> str:
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
     return f"'{value}'"
+
+
+def _pairs(value: Any) -> Any:
+    """A mapping of texts as pairs, which hash; each value must be one."""
+    if not isinstance(value, dict):
+        return value
+    for key, item in value.items():
+        if not isinstance(item, str):
+            raise MisplacedValue((str(key),), f"{_quoted(item)} must be one value")
+    return tuple((str(key), item) for key, item in value.items())
+
+
+Pairs = Annotated[
+    tuple[tuple[str, str], ...],
+    BeforeValidator(_pairs),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
+]
 
 
 def _not_blank(value: Any) -> Any:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ..errors import ScenarioError
 from .address import is_url, path_of
+from .expansion import Case, expand
 from .located import (
     MAX_BYTES,
-    Mapping,
     Mark,
     Node,
     Problem,
@@ -20,18 +21,36 @@ from .located import (
     plain,
     read_tree,
 )
+from .located import Mapping as Tree
 from .model import Scenario
 from .nearest import nearest
 from .normal_form import normal_form
 from .problems import problems_of
+from .step import STEP_LISTS
 
 REMEDY = "correct the file; docs/scenarios.md describes every key"
 PAGE_SUFFIXES = (".html", ".htm", ".xhtml")
 MEDIA_PREFIX = "media/"  # served by the harness, not from the site's folder
 
 
-def load_scenario(path: Path) -> Scenario:
-    """The scenario in `path`, with every short form written out.
+def load_scenario(path: Path, overrides: Mapping[str, str] | None = None) -> Scenario:
+    """The one scenario in `path`, with every short form written out.
+
+    Raises ScenarioError as load_scenarios does, and where a matrix makes several.
+    """
+    scenarios = load_scenarios(path, overrides)
+    if len(scenarios) > 1:
+        raise ScenarioError(
+            f"{display_path(path)}: its matrix makes {len(scenarios)} scenarios, one is wanted",
+            "load them with load_scenarios, or set the matrix's parameters",
+        )
+    return scenarios[0]
+
+
+def load_scenarios(path: Path, overrides: Mapping[str, str] | None = None) -> tuple[Scenario, ...]:
+    """The scenario in `path`: one, or one for each case of its matrix.
+
+    `overrides` sets variables; those that the scenario does not have are ignored.
 
     Raises ScenarioError with one line for each problem, as
     `scenarios/x.yaml:12:9: unknown step 'clik'; did you mean 'click'? ...`.
@@ -40,19 +59,42 @@ def load_scenario(path: Path) -> Scenario:
         root, problems = read_tree(_read(path))
     except Unreadable as unreadable:
         raise _error(path, [unreadable.problem]) from None
-    scenario_tree, more = normal_form(root, path.resolve())
+    absolute = path.resolve()
+    if not isinstance(root, Tree):
+        raise _error(path, problems + normal_form(root, absolute)[1])
+    cases, more = expand(root, absolute, overrides or {})
     problems += more
+    scenarios = []
+    for case in cases:
+        scenario, found = _scenario_of(case, absolute)
+        problems += found
+        if scenario is not None:
+            scenarios.append(scenario)
+    if problems:
+        raise _error(path, problems)
+    return tuple(scenarios)
+
+
+def _scenario_of(case: Case, path: Path) -> tuple[Scenario | None, list[Problem]]:
+    tree, problems = normal_form(case.tree, path)
     scenario = None
-    if not isinstance(root, Mapping):
-        raise _error(path, problems)
+    given = {**plain(tree), "case": case.values, "variables": case.variables}
     try:
-        scenario = Scenario.model_validate(plain(scenario_tree))
+        scenario = Scenario.model_validate(given)
     except ValidationError as error:
-        problems += problems_of(error, scenario_tree, Scenario)
-    problems += _site_problems(scenario_tree, path.resolve())
-    if problems or scenario is None:
-        raise _error(path, problems)
-    return scenario
+        problems += problems_of(error, tree, Scenario)
+    return scenario, problems + _site_problems(tree, path) + _file_problems(tree, path)
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Name and value of `NAME=VALUE`, as the command line gives variables.
+
+    Raises ValueError, which argparse turns into its own message.
+    """
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier():
+        raise ValueError(f"'{text}' is not NAME=VALUE")
+    return name, value
 
 
 def display_path(path: Path) -> str:
@@ -87,12 +129,15 @@ def _read(path: Path) -> str:
 
 
 def _error(path: Path, problems: list[Problem]) -> ScenarioError:
-    shown = display_path(path)
-    lines = [f"{shown}:{p.mark.line}:{p.mark.column}: {p.text}" for p in sorted(set(problems))]
+    lines = []
+    for problem in sorted(set(problems), key=lambda p: (p.mark.file, p)):
+        file = Path(problem.mark.file) if problem.mark.file else path
+        where = f"{display_path(file)}:{problem.mark.line}:{problem.mark.column}"
+        lines.append(f"{where}: {problem.text}")
     return ScenarioError("\n".join(lines), REMEDY)
 
 
-def _site_problems(root: Mapping, path: Path) -> list[Problem]:
+def _site_problems(root: Tree, path: Path) -> list[Problem]:
     """A missing site folder, or a page that is opened and not in it."""
     written = root.get("site")
     if written is not None and (not isinstance(written, Scalar) or not written.text.strip()):
@@ -114,14 +159,36 @@ def _site_problems(root: Mapping, path: Path) -> list[Problem]:
     ]
 
 
-def _addresses(root: Mapping) -> list[Scalar]:
+def _file_problems(root: Tree, path: Path) -> list[Problem]:
+    """Files that the scenario names and that are not there."""
+    written = root.get("storage_state")
+    if not isinstance(written, Scalar) or not written.text.strip():
+        return []
+    file = path.parent / written.text
+    if file.is_file():
+        return []
+    near = nearest(file.name, [p.name for p in file.parent.glob("*.json")])
+    hint = f"; did you mean '{near}'?" if near else ""
+    text = f"storage_state: there is no file '{written.text}' beside the scenario{hint}"
+    return [Problem(written.mark, text)]
+
+
+def _addresses(root: Tree) -> list[Scalar]:
     """What the scenario opens, as written."""
     found = [root.get("open")]
-    phases = _items(root.get("phases"))
-    for phase in phases:
-        steps = _items(phase.get("steps")) if isinstance(phase, Mapping) else []
-        found += [step.get("url") for step in steps if isinstance(step, Mapping)]
+    for phase in _items(root.get("phases")):
+        found += _opened(phase.get("steps") if isinstance(phase, Tree) else None)
     return [address for address in found if isinstance(address, Scalar)]
+
+
+def _opened(steps: Node | None) -> list[Node | None]:
+    found = []
+    for step in _items(steps):
+        if isinstance(step, Tree):
+            found.append(step.get("url"))
+            for inner in STEP_LISTS:
+                found += _opened(step.get(inner))
+    return found
 
 
 def _items(node: Node | None) -> list[Node]:

@@ -23,10 +23,12 @@ _TAGS = {_STRING_TAG, "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 
 @dataclass(frozen=True, order=True)
 class Mark:
-    """A place in the file; both count from 1."""
+    """A place in a file; line and column count from 1. `file` is "" for the scenario's own
+    file, else the absolute path of one that it includes."""
 
     line: int = 1
     column: int = 1
+    file: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -81,14 +83,15 @@ class Unreadable(Exception):
         self.problem = problem
 
 
-def read_tree(text: str) -> tuple[Node, list[Problem]]:
-    """The file's tree and what is wrong with it short of being unreadable.
+def read_tree(text: str, file: str = "") -> tuple[Node, list[Problem]]:
+    """The file's tree and what is wrong with it short of being unreadable. `file` goes
+    into every mark.
 
     Raises Unreadable for a syntax error, an empty file, more than one document,
     too deep a nesting, or aliases that expand without bound.
     """
     try:
-        _measure(text)
+        _measure(text, file)
         root = yaml.compose(text, Loader=_PlainLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -96,15 +99,16 @@ def read_tree(text: str) -> tuple[Node, list[Problem]]:
         if error.context_mark and error.context_mark is not mark:
             begun = _mark(error.context_mark)
             what += f" (begun in line {begun.line}, column {begun.column})"
-        raise Unreadable(Problem(_mark(mark) if mark else Mark(), f"not YAML: {what}")) from None
+        where = _mark(mark, file) if mark else Mark(file=file)
+        raise Unreadable(Problem(where, f"not YAML: {what}")) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
-        where = Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+        where = Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1, file)
         character = f"U+{ord(text[error.position]):04X}"
         raise Unreadable(Problem(where, f"not YAML: the character {character}")) from None
     if root is None:
-        raise Unreadable(Problem(Mark(), "the file is empty"))
-    builder = _Builder()
+        raise Unreadable(Problem(Mark(file=file), "the file is empty"))
+    builder = _Builder(file)
     return builder.node(root, ()), builder.problems
 
 
@@ -123,11 +127,11 @@ class _PlainLoader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  (PyYAML's own class attribute)
 
 
-def _mark(mark: Any) -> Mark:
-    return Mark(mark.line + 1, mark.column + 1)
+def _mark(mark: Any, file: str = "") -> Mark:
+    return Mark(mark.line + 1, mark.column + 1, file)
 
 
-def _measure(text: str) -> None:
+def _measure(text: str, file: str) -> None:
     """Depth and size by events, before anything recursive sees the text."""
     depth = 0
     documents = 0
@@ -140,23 +144,28 @@ def _measure(text: str) -> None:
             documents += 1
         if depth > MAX_DEPTH:
             raise Unreadable(
-                Problem(_mark(event.start_mark), f"nested more than {MAX_DEPTH} levels deep")
+                Problem(_mark(event.start_mark, file), f"nested more than {MAX_DEPTH} levels deep")
             )
         if documents > 1:
             raise Unreadable(
-                Problem(_mark(event.start_mark), "a second document; a file holds one scenario")
+                Problem(
+                    _mark(event.start_mark, file), "a second document; a file holds one scenario"
+                )
             )
         if count > 2 * MAX_NODES:
-            raise Unreadable(Problem(_mark(event.start_mark), f"more than {MAX_NODES} values"))
+            raise Unreadable(
+                Problem(_mark(event.start_mark, file), f"more than {MAX_NODES} values")
+            )
 
 
 @dataclass
 class _Builder:
+    file: str = ""
     problems: list[Problem] = field(default_factory=list)
     count: int = 0
 
     def node(self, node: yaml.Node, above: tuple[int, ...]) -> Node:
-        mark = _mark(node.start_mark)
+        mark = _mark(node.start_mark, self.file)
         self.count += 1
         if self.count > MAX_NODES:
             raise Unreadable(Problem(mark, f"aliases expand to more than {MAX_NODES} values"))
@@ -179,7 +188,9 @@ class _Builder:
         items = []
         for item in node.value:
             if _is_null(item):
-                self.problems.append(Problem(_mark(item.start_mark), "a list entry has no value"))
+                self.problems.append(
+                    Problem(_mark(item.start_mark, self.file), "a list entry has no value")
+                )
             else:
                 items.append(self.node(item, inside))
         return tuple(items)
@@ -188,7 +199,7 @@ class _Builder:
         entries: dict[str, Entry] = {}
         left_out: set[str] = set()
         for key_node, value_node in node.value:
-            mark = _mark(key_node.start_mark)
+            mark = _mark(key_node.start_mark, self.file)
             if not isinstance(key_node, yaml.ScalarNode):
                 self.problems.append(Problem(mark, "a key must be a word"))
                 continue

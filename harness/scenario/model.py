@@ -12,10 +12,12 @@ from typing_extensions import Self
 from .address import check_address
 from .durations import PositiveSeconds, format_duration
 from .expectations import Expectations, PhaseExpectations
-from .fields import Frozen, MisplacedValue, Name, Text, decimal, whole
-from .step import Open, Step
+from .fields import Frozen, MisplacedValue, Name, Pairs, Text, decimal, whole
+from .locator import Flag, Locator
+from .network import Network
+from .step import Open, Resize, Step, every_step
+from .viewport import Viewport
 
-Side = Annotated[int, BeforeValidator(whole(64, 4096))]
 Preset = Literal[
     "ultrafast",
     "superfast",
@@ -29,35 +31,6 @@ Preset = Literal[
 ]
 
 
-class Viewport(Frozen):
-    """The page's size in device pixels; even, because 4:2:0 halves both sides."""
-
-    width: Side = 1280
-    height: Side = 720
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        match = re.fullmatch(r"(\d+)\s*[xX×]\s*(\d+)", value.strip())  # noqa: RUF001
-        if match is None:
-            raise ValueError(f"'{value}' is not a size; write it as '1280x720'")
-        return {"width": match[1], "height": match[2]}
-
-    @field_validator("width", "height")
-    @classmethod
-    def _even(cls, value: int) -> int:
-        if value % 2:
-            raise ValueError(
-                f"'{value}' is odd; the nearest even numbers are {value - 1} and {value + 1}"
-            )
-        return value
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height}"
-
-
 class EncoderSettings(Frozen):
     """`qp` for I and P pictures, x264's `preset`, `guard` in macroblocks around a region,
     `splice` how a region gets into the picture: in one slice (`separate`: without merging
@@ -68,6 +41,36 @@ class EncoderSettings(Frozen):
     guard: Annotated[int, BeforeValidator(whole(0, 16))] = 3
     splice: Literal["syntax", "separate", "rows"] = "syntax"
     keyframe_every: PositiveSeconds | None = None
+
+
+# pytest's own marks, and those of its well-known plugins: a tag must not change their meaning.
+RESERVED_TAGS = frozenset(
+    [
+        *("skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings"),
+        *("tryfirst", "trylast", "scenario", "timeout", "benchmark", "xdist_group"),
+    ]
+)
+
+
+def _reason(value: Any) -> Any:
+    if isinstance(value, str) and value.lower() in ("true", "yes", "on", "false", "no", "off"):
+        raise ValueError(f"'{value}' is no reason; say why in a few words, or drop the key")
+    return value
+
+
+Reason = Annotated[Name, BeforeValidator(_reason)]
+
+
+class Xfail(Frozen):
+    """Why a scenario is expected to fail. `strict`: then it must not pass."""
+
+    reason: Reason
+    strict: Flag = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"reason": value} if isinstance(value, str) else value
 
 
 class Phase(Frozen):
@@ -103,12 +106,22 @@ class Phase(Frozen):
 
 
 class Scenario(Frozen):
-    """One scenario. Times are seconds; `path` is its file, absolute when loaded;
-    `device_pixel_ratio` is device pixels a CSS pixel."""
+    """One scenario, or one case of a file with a matrix.
+
+    Times are seconds; `path` is its file, absolute when loaded; `case` holds the matrix's
+    values by parameter; `variables` all that `${...}` could name, with what they stood for.
+    `device_pixel_ratio` is device pixels a CSS pixel. `storage_state` is a file beside the
+    scenario, in Playwright's form. `baseline` has tolerances by metric.
+    """
 
     path: Path = Path("scenario.yaml")
+    case: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
     title: Name = Field(alias="scenario")
     description: str = ""
+    tags: tuple[str, ...] = ()
+    skip: Reason | None = None
+    xfail: Xfail | None = None
     site: Text = "."
     open: Text
     clips: tuple[str, ...] = ()
@@ -117,10 +130,36 @@ class Scenario(Frozen):
     fps: Annotated[int, BeforeValidator(whole(1, 60))] = 24
     wsi: Literal["virtual", "passthrough"] = "virtual"
     encoder: EncoderSettings = EncoderSettings()
-    ready: Text | None = None
+    storage_state: Text | None = None
+    network: Network = Network()
+    reduced_motion: Flag = False
+    ready: Locator | None = None
     timeout: PositiveSeconds = 10.0
     phases: tuple[Phase, ...] = Field(min_length=1)
     expect: Expectations = Expectations()
+    baseline: Pairs = ()
+
+    @property
+    def id(self) -> str:
+        """Its name among tests and folders: the file's, and a case's values in brackets."""
+        if not self.case:
+            return self.path.stem
+        values = "-".join(re.sub(r"[^\w.+-]", "_", value) for _, value in self.case)
+        return f"{self.path.stem}[{values}]"
+
+    @property
+    def folder_name(self) -> str:
+        """`id` as a folder's name that no shell or viewer stumbles over."""
+        return self.id.replace("[", "-").rstrip("]")
+
+    @property
+    def full_title(self) -> str:
+        """The title, and what tells a case from the others."""
+        return (
+            f"{self.title} [{', '.join(f'{n}={v}' for n, v in self.case)}]"
+            if self.case
+            else (self.title)
+        )
 
     @property
     def site_folder(self) -> Path:
@@ -133,6 +172,20 @@ class Scenario(Frozen):
         if Path(site).is_absolute() or "\0" in site:
             raise ValueError(f"'{site}' must be a folder beside the scenario, as 'site' is")
         return site
+
+    @field_validator("tags")
+    @classmethod
+    def _tag_names(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        for index, tag in enumerate(tags):
+            if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", tag) is None:
+                raise MisplacedValue(
+                    (index,), f"'{tag}' is not a tag; tags have small letters, digits and '_'"
+                )
+            if tag in RESERVED_TAGS:
+                raise MisplacedValue((index,), f"'{tag}' is a mark of pytest; choose another tag")
+            if tag in tags[:index]:
+                raise MisplacedValue((index,), f"'{tag}' stands twice")
+        return tags
 
     @field_validator("open")
     @classmethod
@@ -179,9 +232,26 @@ class Scenario(Frozen):
             lines[phase.name] = phase.line
         return self
 
+    @model_validator(mode="after")
+    def _resizes_fit(self) -> Self:
+        for at, phase in enumerate(self.phases):
+            for step in every_step(phase.steps):
+                if isinstance(step, Resize) and (
+                    step.to.width > self.viewport.width or step.to.height > self.viewport.height
+                ):
+                    raise MisplacedValue(
+                        ("phases", at),
+                        f"phase '{phase.name}' resizes the window to {step.to}, beyond the "
+                        f"viewport's {self.viewport}: make the viewport the largest size",
+                    )
+        return self
+
     def pages(self) -> tuple[str, ...]:
         """Every address the scenario opens, the first one first."""
         opened = [
-            step.url for phase in self.phases for step in phase.steps if isinstance(step, Open)
+            step.url
+            for phase in self.phases
+            for step in every_step(phase.steps)
+            if isinstance(step, Open)
         ]
         return (self.open, *opened)

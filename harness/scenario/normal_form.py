@@ -12,9 +12,9 @@ from pathlib import Path
 
 from .located import Entry, Mapping, Mark, Node, Problem, Scalar, Sequence
 from .nearest import unknown
-from .step import STEP_TYPES
+from .step import COMPANIONS, STEP_LISTS, STEP_TYPES
 
-_INTERNAL = ("kind", "line", "path")
+INTERNAL = ("kind", "line", "file", "path", "case", "variables")
 _BODIES = ("phases", "steps", "wait")
 
 
@@ -35,7 +35,7 @@ class _Writer:
         self.problems.append(Problem(mark, text))
 
     def scenario(self, root: Mapping, path: Path) -> Mapping:
-        entries = self._own(root, ("path", "line", "kind"))
+        entries = self._own(root, INTERNAL)
         title = _text(entries, "scenario", Scalar(path.stem, root.mark))
         bodies = [name for name in _BODIES if name in entries]
         left_out = root.left_out
@@ -85,7 +85,7 @@ class _Writer:
     def _phase(self, node: Node) -> Node:
         if not isinstance(node, Mapping):
             return node
-        entries = self._own(node, _INTERNAL)
+        entries = self._own(node, INTERNAL)
         if "steps" in entries:
             steps = entries["steps"]
             entries["steps"] = Entry(steps.key_mark, self._steps(steps.value))
@@ -99,7 +99,7 @@ class _Writer:
         items = [step for item in node.items for step in self._step(item)]
         return Sequence(tuple(items), node.mark)
 
-    def _step(self, node: Node) -> list[Node]:
+    def _step(self, node: Node) -> list[Mapping]:
         """The step, or nothing when its form is wrong."""
         if isinstance(node, Scalar) and node.text in STEP_TYPES:
             self.report(node.mark, f"step '{node.text}' has no value; write '{node.text}: ...'")
@@ -108,30 +108,60 @@ class _Writer:
             shown = f"'{node.text}'" if isinstance(node, Scalar) else "a list"
             self.report(node.mark, f"{shown} is not a step; write one as 'click: \"text=Play\"'")
             return []
-        steps: list[Node] = []
+        kind = next((name for name in node.entries if name in STEP_TYPES), None)
+        beside = STEP_TYPES[kind].companions if kind else ()
+        companions: dict[str, Entry] = {}
         for name, entry in node.entries.items():
-            if name not in STEP_TYPES:
-                self.report(entry.key_mark, unknown("step", name, STEP_TYPES))
-            elif steps:
+            if name == kind:
+                continue
+            if name in beside:
+                companions[name] = entry
+            elif name in STEP_TYPES and kind:
                 self.report(
                     entry.key_mark, f"'{name}' in the same step; each step starts with its own '-'"
                 )
+            elif name in COMPANIONS:
+                owner = next(step for step, of in STEP_TYPES.items() if name in of.companions)
+                self.report(entry.key_mark, f"'{name}' without '{owner}' in the same step")
             else:
-                steps.append(self._written_out(name, entry))
+                self.report(entry.key_mark, unknown("step", name, STEP_TYPES))
         if not node.entries and not node.left_out:
             self.report(node.mark, "a step without a key")
-        return steps
+        if kind is None:
+            return []
+        return [self._written_out(kind, node.entries[kind], companions, node.left_out)]
 
-    def _written_out(self, name: str, entry: Entry) -> Mapping:
-        left_out: frozenset[str] = frozenset()
-        if isinstance(entry.value, Mapping):
-            fields = self._own(entry.value, _INTERNAL)
-            left_out = entry.value.left_out
+    def _written_out(
+        self, name: str, entry: Entry, companions: dict[str, Entry], left_out: frozenset[str]
+    ) -> Mapping:
+        step = STEP_TYPES[name]
+        if step.primary_is_all:
+            fields = {step.primary: entry}
+        elif isinstance(entry.value, Mapping):
+            fields = self._own(entry.value, INTERNAL)
+            left_out |= entry.value.left_out
+            for companion in companions:
+                if companion in fields:
+                    self.report(companions[companion].key_mark, f"'{companion}' stands twice")
         else:
-            fields = {STEP_TYPES[name].primary: entry}
+            fields = {step.primary: entry}
+        fields |= companions
+        for key in step.companions:
+            if key in fields and key in STEP_LISTS:
+                inner = fields[key]
+                fields[key] = Entry(inner.key_mark, self._steps(inner.value))
+                written = inner.value
+                kept = fields[key].value
+                if (
+                    isinstance(written, Sequence)
+                    and isinstance(kept, Sequence)
+                    and (written.items and not kept.items)
+                ):
+                    left_out |= {key}
         mark = entry.key_mark
         fields["kind"] = Entry(mark, Scalar(name, mark))
         fields["line"] = _number(mark.line, mark)
+        fields["file"] = Entry(mark, Scalar(mark.file, mark))
         return Mapping(fields, mark, left_out)
 
     def _own(self, node: Mapping, internal: tuple[str, ...]) -> dict[str, Entry]:

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from .expansion import EXPANDED_KEYS
 from .fields import MisplacedValue
 from .located import Mapping, Mark, Node, Problem, Scalar, Sequence
 from .nearest import unknown
-from .step import STEP_TYPES, BaseStep
+from .normal_form import INTERNAL
+from .step import LOCATOR_KEYS, STEP_LISTS, STEP_TYPES, BaseStep
 
-_INTERNAL = ("kind", "line", "path")
 Location = tuple[str | int, ...]
 
 
@@ -32,7 +33,7 @@ def _location(details: ErrorDetails) -> Location:
     parts: list[str | int] = []
     for index, part in enumerate(details["loc"]):
         tag = index >= 2 and isinstance(details["loc"][index - 1], int)
-        if tag and details["loc"][index - 2] == "steps" and part in STEP_TYPES:
+        if tag and details["loc"][index - 2] in STEP_LISTS and part in STEP_TYPES:
             continue
         parts.append(part)
     cause = details.get("ctx", {}).get("error")
@@ -63,13 +64,18 @@ def _problem(
     return Problem(_value_mark(root, location), text)
 
 
+_OWN_SUBJECT = (
+    "phase ", "a move ", "a drag ", "a scroll", "a repeat ", "a condition", "an element",
+)  # fmt: skip
+
+
 def _sentence(details: ErrorDetails, node: Node | None, what: str) -> str:
     kind = details["type"]
     shown = _shown(node)
     if kind == "value_error":
         text = str(details["ctx"]["error"])
         # A sentence that starts with its own subject needs no other.
-        return text if text.startswith(("phase ", "a move ")) else f"{what}: {text}"
+        return text if text.startswith(_OWN_SUBJECT) else f"{what}: {text}"
     if kind == "literal_error":
         allowed = [word.strip("'") for word in _words(details["ctx"]["expected"])]
         return f"{what}: {unknown('value', str(details['input']), allowed)}"
@@ -97,6 +103,10 @@ def _hint(what: str) -> str:
         "shares": "; write it as '{unchanged: \">= 90%\"}'",
         "counts": "; write it as '{changed: \"<= 5\"}'",
         "expect": "; write it as '{dropped: 0}'",
+        "tags": "; write it as '[player, slow]'",
+        "page": "; write each as '- text: Results'",
+        "then": "; write each step as '- click: \"text=Play\"'",
+        "else": "; write each step as '- click: \"text=Play\"'",
     }.get(what, "")
 
 
@@ -112,7 +122,10 @@ def _name(location: Location) -> str:
     if not words:
         return "scenario"
     if isinstance(location[-1], int):
-        return {"phases": "phase", "clips": "clip", "steps": "step"}.get(words[-1], words[-1])
+        singular = {"phases": "phase", "clips": "clip", "tags": "tag"} | dict.fromkeys(
+            STEP_LISTS, "step"
+        )
+        return singular.get(words[-1], words[-1])
     return words[-1]
 
 
@@ -169,16 +182,27 @@ def _describe(root: Node, location: Location) -> str:
 
 def _allowed(root: Node, model: type[BaseModel], location: Location) -> list[str]:
     """The keys that the mapping at `location` may have."""
-    node = _node(root, location)
-    kind = node.get("kind") if isinstance(node, Mapping) else None
-    owner: Any = STEP_TYPES[kind.text] if isinstance(kind, Scalar) else model
-    for part in location if owner is model else ():
-        if isinstance(part, str):
-            owner = _models_in(_field_types(owner)[part])[0]
-    names = [name for name in _field_types(owner) if name not in _INTERNAL]
-    if kind is not None:  # the step's own words before what every step has
-        names.sort(key=lambda name: name in BaseStep.model_fields)
-    return [*names, "steps", "wait"] if owner is model else names
+    owner = _owner(root, model, location)
+    names = [name for name in _field_types(owner) if name not in INTERNAL]
+    if issubclass(owner, BaseStep):  # the step's own words before what every step has
+        names.sort(key=lambda name: (name in BaseStep.model_fields, name in LOCATOR_KEYS))
+    return [*names, "steps", "wait", *EXPANDED_KEYS] if owner is model else names
+
+
+def _owner(root: Node, model: type[BaseModel], location: Location) -> type[BaseModel]:
+    """The model of the mapping at `location`."""
+    owner = model
+    node: Node | None = root
+    for at, part in enumerate(location):
+        node = _node(root, location[: at + 1])
+        kind = node.get("kind") if isinstance(node, Mapping) else None
+        if isinstance(part, int):
+            if isinstance(kind, Scalar) and kind.text in STEP_TYPES:
+                owner = STEP_TYPES[kind.text]
+        else:
+            models = _models_in(_field_types(owner)[part])
+            owner = models[0] if models else owner
+    return owner
 
 
 def _field_types(model: type[BaseModel]) -> Names[str, Any]:

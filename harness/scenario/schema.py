@@ -4,60 +4,153 @@ from __future__ import annotations
 
 from typing import Any
 
+from .expansion import EXPANDED_KEYS
 from .model import Phase, Scenario
-from .step import STEP_TYPES, BaseStep
+from .normal_form import INTERNAL
+from .step import STEP_LISTS, STEP_TYPES, BaseStep
 
-_INTERNAL = ("kind", "line", "path")
+_Schema = dict[str, Any]
+_VARIABLE: _Schema = {"type": "string", "pattern": r"\$\{"}  # ${name} may stand for any value
+_VALUE: _Schema = {"type": ["string", "number", "boolean"]}
+_FROM_TEXT = {  # models that a short text stands for
+    "Viewport": {"type": "string", "pattern": r"^\d+\s*[xX]\s*\d+$"},
+    "Network": {"type": "string"},
+    "Xfail": {"type": "string"},
+    "Locator": {"type": "string"},
+    "PageExpectation": {"type": "string"},
+    "Condition": {"type": "string"},
+}
 
 
-def to_json_schema() -> dict[str, Any]:
+def to_json_schema() -> _Schema:
     """JSON schema (2020-12) of a scenario as it is written, short forms included.
 
     Looser than the loader: it knows no rule that spans several keys.
     """
     schema = Scenario.model_json_schema(by_alias=True)
-    definitions: dict[str, Any] = schema.pop("$defs")
-    for name, step in STEP_TYPES.items():
-        definitions.pop(step.__name__, None)
-        definitions[f"step_{name}"] = _step_schema(name, step)
-    definitions["step"] = {"oneOf": [{"$ref": f"#/$defs/step_{name}"} for name in STEP_TYPES]}
+    definitions: _Schema = schema.pop("$defs")
     steps = {"type": "array", "items": {"$ref": "#/$defs/step"}}
-    definitions[Phase.__name__]["properties"]["steps"] = steps
-    viewport = definitions["Viewport"]
-    definitions["Viewport"] = {
-        "anyOf": [{"type": "string", "pattern": r"^\d+\s*[xX]\s*\d+$"}, viewport]
-    }
-    for owner in (schema, definitions[Phase.__name__]):
-        _hide(owner)
+    for step in STEP_TYPES.values():
+        definitions.pop(step.__name__, None)
+    for name, step in STEP_TYPES.items():
+        fields = step.model_json_schema(by_alias=True)
+        shared_definitions = fields.pop("$defs", {})
+        if "$ref" in fields:  # a step that holds steps refers to itself
+            fields = shared_definitions[step.__name__]
+        for shared, definition in shared_definitions.items():
+            if shared not in {other.__name__ for other in STEP_TYPES.values()}:
+                definitions.setdefault(shared, definition)
+        definitions[f"step_{name}"] = _step_schema(name, step, fields, steps)
+    definitions["step"] = {"oneOf": [{"$ref": f"#/$defs/step_{name}"} for name in STEP_TYPES]}
+    phase = definitions[Phase.__name__]
+    _hide(phase)
+    phase["properties"]["steps"] = steps
+    for name, text in _FROM_TEXT.items():
+        definitions[name] = {"anyOf": [text, definitions[name]]}
+    template = {**phase}
+    used = _used_phase(phase)
+    definitions["phase"] = {"anyOf": [template, used]}
+    definitions.pop(Phase.__name__)
+    _hide(schema)
     properties = schema["properties"]
+    properties["phases"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/phase"}}
     properties["steps"] = steps
     properties["wait"] = definitions["step_wait"]["properties"]["wait"]
+    properties |= _expanded(template)
     schema["required"] = ["open"]
     schema["oneOf"] = [{"required": [body]} for body in ("phases", "steps", "wait")]
-    return {
+    result = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "uisplice scenario",
         **{key: value for key, value in schema.items() if key != "title"},
         "$defs": definitions,
     }
+    _as_written(result)
+    return result
 
 
-def _step_schema(name: str, step: type[BaseStep]) -> dict[str, Any]:
-    fields = step.model_json_schema(by_alias=True)
-    _hide(fields)
-    short = fields["properties"][step.primary]
+def _expanded(template: _Schema) -> _Schema:
+    values = {"type": "object", "additionalProperties": _VALUE}
+    properties = {
+        "variables": {**values, "description": "what ${name} stands for"},
+        "matrix": {
+            "description": "one test for each combination, or for each listed case",
+            "anyOf": [
+                {"type": "object", "additionalProperties": {"type": "array", "items": _VALUE}},
+                {"type": "array", "items": values},
+            ],
+        },
+        "include": {
+            "description": "files with variables and templates, beside this one",
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+        },
+        "templates": {
+            "description": "phases to be placed with 'use'",
+            "type": "array",
+            "items": template,
+        },
+    }
+    assert set(properties) == set(EXPANDED_KEYS)
+    return properties
+
+
+def _used_phase(phase: _Schema) -> _Schema:
+    kept = {name: phase["properties"][name] for name in ("phase", "duration", "expect")}
     return {
         "type": "object",
-        "description": (step.__doc__ or "").split("\n")[0] if step.__doc__ else "",
-        "properties": {name: {"anyOf": [short, fields]}},
+        "description": "a template in its place",
+        "properties": {
+            "use": {"type": "string", "description": "the template's name"},
+            "with": {"type": "object", "additionalProperties": _VALUE},
+            **kept,
+        },
+        "required": ["use"],
+        "additionalProperties": False,
+    }
+
+
+def _step_schema(name: str, step: type[BaseStep], fields: _Schema, steps: _Schema) -> _Schema:
+    _hide(fields)
+    for key in STEP_LISTS:
+        if key in fields["properties"]:
+            fields["properties"][key] = steps
+    short = fields["properties"][step.primary]
+    companions = {key: fields["properties"][key] for key in step.companions}
+    if companions and "required" in fields:  # they may stand beside the step's name instead
+        fields["required"] = [key for key in fields["required"] if key not in companions]
+    value = short if step.primary_is_all else {"anyOf": [short, fields]}
+    return {
+        "type": "object",
+        "description": " ".join((step.__doc__ or "").split("\n\n")[0].split()),
+        "properties": {name: value, **companions},
         "required": [name],
         "additionalProperties": False,
     }
 
 
-def _hide(schema: dict[str, Any]) -> None:
+def _hide(schema: _Schema) -> None:
     """Drops what only the written-out form has."""
-    for name in _INTERNAL:
+    for name in INTERNAL:
         schema["properties"].pop(name, None)
     if "required" in schema:
-        schema["required"] = [name for name in schema["required"] if name not in _INTERNAL]
+        schema["required"] = [name for name in schema["required"] if name not in INTERNAL]
+
+
+def _as_written(schema: Any) -> None:
+    """YAML has `5` and `true` where the loader reads texts, and `${name}` for any value."""
+    if isinstance(schema, list):
+        for item in schema:
+            _as_written(item)
+        return
+    if not isinstance(schema, dict):
+        return
+    for item in schema.values():
+        _as_written(item)
+    kind = schema.get("type")
+    if kind in ("integer", "number", "boolean") and "anyOf" not in schema:
+        schema["type"] = [kind, "string"]
+    elif kind == "string" and not {"pattern", "enum", "const"} & set(schema):
+        schema["type"] = ["string", "number", "boolean"]
+    elif kind == "string":
+        rest = {key: schema.pop(key) for key in list(schema) if key not in ("default", "title")}
+        schema["anyOf"] = [rest, dict(_VARIABLE)]

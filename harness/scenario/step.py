@@ -1,33 +1,49 @@
 """The steps of a phase: what a person at the screen does, one model a step.
 
 Each step is written as one key. Where a plain value follows (`click: "text=Play"`)
-it is the field that `primary` names; a mapping gives the fields by name.
+it is the field that `primary` names; a mapping gives the fields by name. Steps that hold
+other steps have further keys beside their own (`companions`): `repeat: 3` and `steps:`,
+`if: ...` and `then:` and `else:`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from typing_extensions import Self
 
+from .. import step_functions
 from .address import check_address
 from .durations import PositiveSeconds, Seconds, format_duration
-from .fields import Frozen, Name, Text, whole
+from .fields import Frozen, MisplacedValue, Name, Pairs, Text, whole
 from .keys import check_key
+from .locator import Locator, LocatorFields
+from .nearest import unknown
+from .network import Network
+from .page_expectation import PageExpectation
+from .viewport import Viewport
 
 Pixels = Annotated[int, BeforeValidator(whole(0, 8192))]
+Distance = Annotated[int, BeforeValidator(whole(-100_000, 100_000))]
+Times = Annotated[int, BeforeValidator(whole(1, 1000))]
+VideoState = Literal["playing", "paused", "ended", "buffering"]
+
+LOCATOR_KEYS = (*LocatorFields.ways, *LocatorFields.narrowing)
 
 
 class BaseStep(Frozen):
-    """`line` is where the step stands in its file (0: built in Python).
+    """`line` is where the step stands in `file` ("": the scenario's own; 0: built in Python).
 
     `timeout` (seconds) overrides the scenario's.
     """
 
     primary: ClassVar[str]
+    primary_is_all: ClassVar[bool] = False  # a mapping behind the name is `primary`, not fields
+    companions: ClassVar[tuple[str, ...]] = ()
     kind: str
     line: int = 0
+    file: str = ""
     timeout: PositiveSeconds | None = None
 
     @property
@@ -40,8 +56,25 @@ class BaseStep(Frozen):
         """Time the step takes by its own words, without the machine's."""
         return 0.0
 
+    @property
+    def inner(self) -> tuple[BaseStep, ...]:
+        """The steps that it holds."""
+        return ()
+
+
+class ElementStep(BaseStep, LocatorFields):
+    """A step that acts on one element."""
+
+    primary: ClassVar[str] = "selector"
+
+    @property
+    def subject(self) -> str:
+        return f"{self.kind} {self.spelled}"
+
 
 class Open(BaseStep):
+    """Goes to a page: a path on the scenario's site, or a URL."""
+
     primary: ClassVar[str] = "url"
     kind: Literal["open"] = "open"
     url: Text
@@ -52,55 +85,111 @@ class Open(BaseStep):
         return check_address(url)
 
 
-class Click(BaseStep):
-    primary: ClassVar[str] = "selector"
+class Reload(BaseStep):
+    """Loads the page again; also one that crashed. `ready` is what must be visible then."""
+
+    primary: ClassVar[str] = "ready"
+    primary_is_all: ClassVar[bool] = True
+    kind: Literal["reload"] = "reload"
+    ready: Locator
+
+    @property
+    def subject(self) -> str:
+        return "reload"
+
+
+class Back(BaseStep):
+    """Goes back in the page's history. `ready` is what must be visible then."""
+
+    primary: ClassVar[str] = "ready"
+    primary_is_all: ClassVar[bool] = True
+    kind: Literal["back"] = "back"
+    ready: Locator
+
+    @property
+    def subject(self) -> str:
+        return "back"
+
+
+class Click(ElementStep):
+    """Moves the mouse there as a hand would, then clicks."""
+
     kind: Literal["click"] = "click"
-    selector: Text
+    button: Literal["left", "right", "middle"] = "left"
 
 
-class DoubleClick(BaseStep):
-    primary: ClassVar[str] = "selector"
+class DoubleClick(ElementStep):
+    """Moves the mouse there, then clicks twice."""
+
     kind: Literal["double_click"] = "double_click"
-    selector: Text
 
 
-class Hover(BaseStep):
-    primary: ClassVar[str] = "selector"
+class Hover(ElementStep):
+    """Moves the mouse there and lets it rest."""
+
     kind: Literal["hover"] = "hover"
-    selector: Text
 
 
-class Move(BaseStep):
-    """To an element, or to a point in the view (pixels from its top left)."""
+class Move(ElementStep):
+    """Moves the mouse to an element, or to a point in the view (CSS pixels from its top left)."""
 
-    primary: ClassVar[str] = "selector"
+    required: ClassVar[bool] = False
     kind: Literal["move"] = "move"
-    selector: Text | None = None
     x: Pixels | None = None
     y: Pixels | None = None
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
         point = (self.x is not None, self.y is not None)
-        if any(point) and (not all(point) or self.selector is not None):
+        if any(point) and (not all(point) or self.found):
             raise ValueError("a move goes to a selector, or to both x and y")
-        if not any(point) and self.selector is None:
+        if not any(point) and not self.found:
             raise ValueError("a move needs a selector, or x and y")
         return self
 
     @property
     def subject(self) -> str:
-        return f"move '{self.selector}'" if self.selector else f"move ({self.x}, {self.y})"
+        return f"move {self.spelled}" if self.found else f"move ({self.x}, {self.y})"
+
+
+class Drag(BaseStep):
+    """Presses the mouse on an element, moves it and lets go: `to` an element, or `by` pixels."""
+
+    primary: ClassVar[str] = "from"
+    kind: Literal["drag"] = "drag"
+    from_: Locator = Field(alias="from")
+    to: Locator | None = None
+    right: Distance = 0
+    down: Distance = 0
+    over: Seconds = 0.4
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        moved = bool(self.right or self.down)
+        if (self.to is not None) == moved:
+            raise ValueError("a drag goes 'to' an element, or some pixels 'right' and 'down'")
+        return self
+
+    @property
+    def subject(self) -> str:
+        where = f"to {self.to.spelled}" if self.to else f"by ({self.right}, {self.down})"
+        return f"drag {self.from_.spelled} {where}"
+
+    @property
+    def fixed_seconds(self) -> float:
+        return self.over
 
 
 class Press(BaseStep):
-    """A key or a chord, `times` times, `every` seconds from one to the next."""
+    """A key or a chord, `times` times, `every` seconds from one to the next; `on` an element
+    it has the focus first."""
 
     primary: ClassVar[str] = "key"
     kind: Literal["press"] = "press"
     key: Text
-    times: Annotated[int, BeforeValidator(whole(1, 1000))] = 1
+    times: Times = 1
     every: Seconds = 0.3
+    on: Locator | None = None
 
     @field_validator("key")
     @classmethod
@@ -113,32 +202,77 @@ class Press(BaseStep):
 
 
 class Type(BaseStep):
-    """Text into whatever has the focus, `every` seconds from one key to the next."""
+    """Text into whatever has the focus, or `into` an element that is clicked first;
+    `every` seconds from one key to the next."""
 
     primary: ClassVar[str] = "text"
     kind: Literal["type"] = "type"
     text: Annotated[str, Field(min_length=1)]
     every: Seconds = 0.12
+    into: Locator | None = None
 
     @property
     def fixed_seconds(self) -> float:
         return (len(self.text) - 1) * self.every
 
 
+ScrollKey = Literal[
+    "ArrowDown",
+    "ArrowUp",
+    "ArrowLeft",
+    "ArrowRight",
+    "PageDown",
+    "PageUp",
+    "Home",
+    "End",
+    "Space",
+]
+
+
 class Scroll(BaseStep):
-    """The wheel by `by` pixels (positive is down) within `over` seconds."""
+    """Scrolls with the wheel or the keyboard.
+
+    The wheel turns `by` pixels down (negative: up) and `across` to the right within `over`
+    seconds, `on` an element or where the mouse is. `keys` presses a key `times` times, `every`
+    seconds from one to the next.
+    """
 
     primary: ClassVar[str] = "by"
     kind: Literal["scroll"] = "scroll"
-    by: Annotated[int, BeforeValidator(whole(-100_000, 100_000))]
+    by: Distance | None = None
+    across: Distance | None = None
     over: Seconds = 0.5
+    on: Locator | None = None
+    keys: ScrollKey | None = None
+    times: Times = 1
+    every: Seconds = 0.3
+
+    @model_validator(mode="after")
+    def _wheel_or_keys(self) -> Self:
+        wheel = self.by is not None or self.across is not None
+        if wheel == (self.keys is not None):
+            raise ValueError("a scroll goes 'by' (and 'across') pixels, or takes 'keys'")
+        given = self.model_fields_set
+        for name in ("times", "every") if wheel else ("over", "on"):
+            if name in given:
+                other = "'keys'" if wheel else "'by' and 'across'"
+                raise MisplacedValue((name,), f"a scroll's '{name}' goes with {other}")
+        return self
+
+    @property
+    def subject(self) -> str:
+        if self.keys:
+            return f"scroll {self.keys} x {self.times}"
+        return f"scroll '{self.by}'" if not self.across else f"scroll ({self.across}, {self.by})"
 
     @property
     def fixed_seconds(self) -> float:
-        return self.over
+        return (self.times - 1) * self.every if self.keys else self.over
 
 
 class Wait(BaseStep):
+    """Lets time pass."""
+
     primary: ClassVar[str] = "seconds"
     kind: Literal["wait"] = "wait"
     seconds: Seconds
@@ -152,61 +286,260 @@ class Wait(BaseStep):
         return self.seconds
 
 
-class WaitFor(BaseStep):
-    primary: ClassVar[str] = "selector"
+class WaitFor(ElementStep):
+    """Until an element is visible, attached, hidden or detached."""
+
     kind: Literal["wait_for"] = "wait_for"
-    selector: Text
     state: Literal["visible", "attached", "hidden", "detached"] = "visible"
 
 
 class WaitForVideo(BaseStep):
+    """Until a video plays, is paused, has ended or buffers, and has come `past` a time of it."""
+
     primary: ClassVar[str] = "state"
     kind: Literal["wait_for_video"] = "wait_for_video"
-    state: Literal["playing", "paused", "ended"] = "playing"
+    state: VideoState = "playing"
     selector: Text = "video"
+    past: Seconds = 0.0
 
 
 class Mark(BaseStep):
+    """Names this moment in the metrics."""
+
     primary: ClassVar[str] = "name"
     kind: Literal["mark"] = "mark"
     name: Name
 
 
 class Screenshot(BaseStep):
+    """Keeps a picture of the page, or `of` an element, in the report."""
+
     primary: ClassVar[str] = "name"
     kind: Literal["screenshot"] = "screenshot"
     name: Name
+    of: Locator | None = None
+
+
+class Resize(BaseStep):
+    """Gives the window another size, up to the viewport's; the stream keeps its own."""
+
+    primary: ClassVar[str] = "to"
+    primary_is_all: ClassVar[bool] = True
+    kind: Literal["resize"] = "resize"
+    to: Viewport
+
+
+class SetNetwork(BaseStep):
+    """Shapes the page's network from here on."""
+
+    primary: ClassVar[str] = "to"
+    primary_is_all: ClassVar[bool] = True
+    kind: Literal["network"] = "network"
+    to: Network
+
+
+class Crash(BaseStep):
+    """Ends the page's process as a crash would; `reload` brings the page back."""
+
+    primary: ClassVar[str] = "what"
+    kind: Literal["crash"] = "crash"
+    what: Literal["page"]
+
+
+class Expect(BaseStep, PageExpectation):
+    """Fails here unless the page comes to show this within the timeout."""
+
+    primary: ClassVar[str] = "selector"
+    kind: Literal["expect"] = "expect"
+
+    @property
+    def subject(self) -> str:
+        return f"expect {PageExpectation.subject.fget(self)}"  # type: ignore[attr-defined]
+
+
+class Call(BaseStep):
+    """Calls a Python function that is registered under the entry point group `uisplice.steps`."""
+
+    primary: ClassVar[str] = "name"
+    kind: Literal["call"] = "call"
+    name: Name
+    arguments: Pairs = Field(default=(), alias="with")
+
+    @field_validator("name")
+    @classmethod
+    def _registered(cls, name: str) -> str:
+        registered = step_functions.names()
+        if name in registered:
+            return name
+        if not registered:
+            raise ValueError(
+                f"no function is registered as '{name}'; a package registers one as an entry "
+                f"point of the group '{step_functions.GROUP}'"
+            )
+        raise ValueError(unknown("function", name, registered))
+
+
+class Condition(Frozen):
+    """One question to the page as it is now; no waiting. A text is a selector: is it visible?
+
+    `video` is the state of any video. `value` and `is` compare texts, as of variables.
+    """
+
+    visible: Locator | None = None
+    hidden: Locator | None = None
+    video: VideoState | None = None
+    value: str | None = None
+    is_: str | None = Field(default=None, alias="is")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"visible": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = [
+            name
+            for name in ("visible", "hidden", "video", "value")
+            if getattr(self, name) is not None
+        ]
+        if len(given) != 1:
+            raise ValueError(
+                "a condition has one of visible, hidden, video, or value and is"
+                + (f", not '{given[0]}' and '{given[1]}'" if given else "")
+            )
+        if (self.value is None) != (self.is_ is None):
+            raise ValueError("a condition's 'value' and 'is' go together")
+        return self
+
+    @property
+    def spelled(self) -> str:
+        if self.visible:
+            return f"{self.visible.spelled} is visible"
+        if self.hidden:
+            return f"{self.hidden.spelled} is hidden"
+        if self.video:
+            return f"a video is {self.video}"
+        return f"'{self.value}' is '{self.is_}'"
+
+
+class Repeat(BaseStep):
+    """Plays `steps` `times` times, `every` seconds from one start to the next, or as often as
+    needed `until` a condition holds (at most `times`, then the step fails)."""
+
+    primary: ClassVar[str] = "times"
+    companions: ClassVar[tuple[str, ...]] = ("steps",)
+    kind: Literal["repeat"] = "repeat"
+    times: Times | None = None
+    every: Seconds = 0.0
+    until: Condition | None = None
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.times is None:
+            raise ValueError("a repeat needs 'times'; with 'until' they are the most it tries")
+        return self
+
+    @property
+    def subject(self) -> str:
+        until = f" until {self.until.spelled}" if self.until else ""
+        return f"repeat {self.times} times{until}"
+
+    @property
+    def fixed_seconds(self) -> float:
+        if self.until or self.times is None:
+            return 0.0
+        once = sum(step.fixed_seconds for step in self.steps)
+        return (self.times - 1) * max(self.every, once) + once
+
+    @property
+    def inner(self) -> tuple[BaseStep, ...]:
+        return self.steps
+
+
+class If(BaseStep):
+    """Plays `then` when a condition holds now, else `else`."""
+
+    primary: ClassVar[str] = "condition"
+    primary_is_all: ClassVar[bool] = True
+    companions: ClassVar[tuple[str, ...]] = ("then", "else")
+    kind: Literal["if"] = "if"
+    condition: Condition
+    then: tuple[Step, ...] = Field(min_length=1)
+    otherwise: tuple[Step, ...] = Field(default=(), alias="else")
+
+    @property
+    def subject(self) -> str:
+        return f"if {self.condition.spelled}"
+
+    @property
+    def inner(self) -> tuple[BaseStep, ...]:
+        return (*self.then, *self.otherwise)
 
 
 Step = Annotated[
     Open
+    | Reload
+    | Back
     | Click
     | DoubleClick
     | Hover
     | Move
+    | Drag
     | Press
     | Type
     | Scroll
     | Wait
     | WaitFor
     | WaitForVideo
+    | Expect
     | Mark
-    | Screenshot,
+    | Screenshot
+    | Resize
+    | SetNetwork
+    | Crash
+    | Call
+    | Repeat
+    | If,
     Field(discriminator="kind"),
 ]
 
 STEP_TYPES: dict[str, type[BaseStep]] = {
     "open": Open,
+    "reload": Reload,
+    "back": Back,
     "click": Click,
     "double_click": DoubleClick,
     "hover": Hover,
     "move": Move,
+    "drag": Drag,
     "press": Press,
     "type": Type,
     "scroll": Scroll,
     "wait": Wait,
     "wait_for": WaitFor,
     "wait_for_video": WaitForVideo,
+    "expect": Expect,
     "mark": Mark,
     "screenshot": Screenshot,
+    "resize": Resize,
+    "network": SetNetwork,
+    "crash": Crash,
+    "call": Call,
+    "repeat": Repeat,
+    "if": If,
 }
+COMPANIONS = frozenset(name for step in STEP_TYPES.values() for name in step.companions)
+STEP_LISTS = ("steps", "then", "else")  # keys whose lists hold steps
+
+for _holder in (Repeat, If):
+    _holder.model_rebuild()
+
+
+def every_step(steps: tuple[BaseStep, ...]) -> list[BaseStep]:
+    """The steps and all that they hold, in the file's order."""
+    found = []
+    for step in steps:
+        found += [step, *every_step(step.inner)]
+    return found

@@ -117,10 +117,11 @@ def test_schema_of_phases_and_of_the_whole() -> None:
     assert whole["properties"].keys() - phase["properties"].keys() == {
         *("decodes", "exact", "structure", "profile")
     }
-    assert definitions["Phase"]["properties"]["expect"]["$ref"] == "#/$defs/PhaseExpectations"
+    written_out = definitions["phase"]["anyOf"][0]
+    assert written_out["properties"]["expect"]["$ref"] == "#/$defs/PhaseExpectations"
     for name in ("PeakBitrate", "Latency"):  # a limit, or a mapping
         short, long = definitions[name]["anyOf"]
         assert short["type"] == ["string", "number"] and long["type"] == "object"
     place = definitions["Regions"]["properties"]["place"]["anyOf"]
-    assert [form["type"] for form in place] == ["string", "array", "null"]
-    assert whole["properties"]["decodes"]["anyOf"][0] == {"type": "boolean", "enum": [True]}
+    assert "string" in place[0]["type"] and place[1]["type"] == "array"
+    assert whole["properties"]["decodes"]["anyOf"][0]["enum"] == [True]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.errors import ScenarioError
 from harness.scenario import (
     Click,
+    Locator,
     Move,
     Press,
     Scenario,
@@ -119,7 +120,7 @@ def test_full(site: Path) -> None:
     assert scenario.clips == ("bigbuckbunny", "bikes")
     assert str(scenario.viewport) == "640x360"
     assert (scenario.fps, scenario.wsi, scenario.timeout) == (30, "passthrough", 1.5)
-    assert scenario.ready == "text=Who's watching?"
+    assert scenario.ready == Locator(selector="text=Who's watching?")
     assert scenario.pages() == ("index.html?profile=ada", "other.html")
     first, rest = scenario.phases
     assert (first.line, rest.line, rest.steps) == (13, 34 + 1, ())
@@ -239,6 +240,6 @@ def test_json_schema_has_every_key() -> None:
     assert {"open", "phases", "steps", "wait", "scenario", "expect"} <= schema["properties"].keys()
     assert not {"path", "line"} & schema["properties"].keys()
     press = schema["$defs"]["step_press"]["properties"]["press"]["anyOf"][1]
-    assert press["properties"].keys() == {"key", "times", "every", "timeout"}
+    assert press["properties"].keys() == {"key", "times", "every", "on", "timeout"}
     assert press["required"] == ["key"]
-    assert "line" not in schema["$defs"]["Phase"]["properties"]
+    assert "line" not in schema["$defs"]["phase"]["anyOf"][0]["properties"]

@@ -254,7 +254,7 @@ def test_a_tape_fits_its_scenario_or_says_what_does_not(tmp_path: Path):
     open_tape(tmp_path, scenario(tmp_path, qp=30, share=5))
     for changes, message in (
         ({"viewport": "640x384"}, "has the viewport 320x192, the scenario 640x384"),
-        ({"ratio": 2}, "`device_pixel_ratio` was 1, it is 2"),
+        ({"ratio": 2}, "`device_pixel_ratio` was as by default, it is 2.0"),
         ({"fps": 30}, "has 24 ticks a second, the scenario 30"),
         ({"key": "Space"}, "the steps or the duration of phase 'A' are not the same"),
         ({"duration": "2s"}, "the steps or the duration of phase 'A' are not the same"),

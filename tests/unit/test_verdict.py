@@ -321,7 +321,7 @@ def test_kept_and_not_kept(
 
 def test_every_expectation_has_a_case_above() -> None:
     names = {_name(case[1]) for case in CASES}
-    for field in PhaseExpectations.model_fields:
+    for field in PhaseExpectations.model_fields.keys() - {"page"}:
         assert any(name == field or name.startswith(f"{field}.") for name in names), field
 
 
@@ -500,21 +500,51 @@ def test_a_replay_has_no_latency(tmp_path: Path, which: str) -> None:
 
 def test_page_outcomes_stand_in_their_phase(tmp_path: Path) -> None:
     outcomes = [
-        PageOutcome("", "title is 'Lumen'", Status.PASSED, "Lumen", 47),
-        PageOutcome("Home", "'text=Play' is visible", Status.FAILED, "hidden", 20),
-        PageOutcome("Play", "'.x' has 3", Status.NOT_RUN, "the page was gone", 0),
+        PageOutcome("", "have page title Lumen", Status.PASSED, "Lumen", 47),
+        PageOutcome("Home", "'text=Play' be visible", Status.FAILED, "hidden", 20),
+        PageOutcome("Play", "'.x' have count 3", Status.NOT_RUN, "the page was gone", 0),
     ]
     verdicts = judged(tmp_path, {"ticks": 24}, "Home", outcomes=outcomes)
     assert [(v.where, v.name, v.limit, v.measured, v.status) for v in verdicts] == [
         ("Home", "ticks", "24", "24", Status.PASSED),
-        ("Home", "page", "'text=Play' is visible", "hidden", Status.FAILED),
-        ("Play", "page", "'.x' has 3", "the page was gone", Status.NOT_RUN),
-        ("whole recording", "page", "title is 'Lumen'", "Lumen", Status.PASSED),
+        ("Home", "page", "'text=Play' be visible", "hidden", Status.FAILED),
+        ("Play", "page", "'.x' have count 3", "the page was gone", Status.NOT_RUN),
+        ("whole recording", "page", "have page title Lumen", "Lumen", Status.PASSED),
     ]
     assert (verdicts[1].first_tick, verdicts[1].end_tick) == (20, 21)
     assert len(failures(verdicts, ())) == 2
     with pytest.raises(ValueError, match="no phase 'Hom' for 'x'"):
         judged(tmp_path, {}, outcomes=[PageOutcome("Hom", "x", Status.PASSED, "", 0)])
+
+
+PAGE = {"page": ["text=Play", "text=Play", {"to": "have page title", "value": "Lumen"}]}
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ({}, "not evaluated"),
+        ({"live": False}, "a replay has no page"),
+        ({"broke_off": "Chrome died"}, "the scenario broke off"),
+        ({"spans": SPANS[:1], "broke_off": "Chrome died"}, "phase not reached"),
+    ],
+)
+def test_what_nobody_asked_of_the_page_is_not_run(
+    tmp_path: Path, how: dict[str, Any], why: str
+) -> None:
+    texts = [one.subject for one in PhaseExpectations.model_validate(PAGE).page]
+    missing = judged(tmp_path, PAGE, "Play", **how)
+    assert [(v.limit, v.measured, v.status) for v in missing] == [
+        (text, why, Status.NOT_RUN) for text in texts
+    ]
+    seen = [PageOutcome("Play", texts[0], Status.PASSED, "visible", 30)]
+    some = judged(tmp_path, PAGE, "Play", outcomes=seen, **how)
+    assert [(v.limit, v.status) for v in some] == [
+        (texts[0], Status.PASSED),
+        (texts[1], Status.NOT_RUN),
+        (texts[2], Status.NOT_RUN),
+    ]
+    assert not result_of(tmp_path, recording(tmp_path, session()), some).passed
 
 
 def test_limits_are_met_exactly(tmp_path: Path) -> None:
