@@ -191,6 +191,7 @@ th:first-child,td:first-child,.text th,.text td{text-align:left}th{color:#93a1b0
 .numbers{display:flex;color:#93a1b0;font-size:12px;text-align:center}
 .numbers span{min-width:0;overflow:hidden}.legend{color:#93a1b0;font-size:13px}
 .key{margin-right:18px}.key i{display:inline-block;width:12px;height:12px;margin-right:6px}
+.failures td:not(:last-child){white-space:nowrap}
 .failed td{color:#ff9d8a}.not_run td{color:#d9c27a}.banner{padding:10px 14px;border-radius:6px;
 white-space:pre-wrap;background:#173226}.banner.bad{background:#401d1a}video{width:100%;
 max-width:860px;background:#000}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from harness.scenario import Expectations, load_scenario, to_json_schema
 from harness.scenario.expectations import Latency, PeakBitrate, PhaseExpectations
 from harness.scenario.place import Place
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "scenarios.md"
 
 EVERYTHING = """\
   shares: {unchanged: 10%, video_only: "55% ± 8%", changed: 10%..50%}
@@ -125,3 +128,22 @@ def test_schema_of_phases_and_of_the_whole() -> None:
     place = definitions["Regions"]["properties"]["place"]["anyOf"]
     assert "string" in place[0]["type"] and place[1]["type"] == "array"
     assert whole["properties"]["decodes"]["anyOf"][0]["enum"] == [True]
+
+
+def documented() -> list[tuple[str, str]]:
+    """Name and example of each row of the page's tables of expectations; a row may have two."""
+    text = DOCS.read_text(encoding="utf-8")
+    section = text[text.index("\n## Expectations\n") :]
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.*?) \| .* \|$", section, re.M)
+    return [(name, example) for name, cell in rows for example in re.findall(r"`([^`]+)`", cell)]
+
+
+def test_the_page_has_every_expectation() -> None:
+    assert {name for name, _ in documented()} == Expectations.model_fields.keys() - {"page"}
+
+
+@pytest.mark.parametrize(("name", "example"), documented())
+def test_examples_of_the_page_are_taken(tmp_path: Path, name: str, example: str) -> None:
+    expect = load(tmp_path, f"  {name}: {example}\n")
+    assert expect.model_fields_set == {name}
+    assert list(expect.limits()) or expect.places or list(expect.of_the_stream())
