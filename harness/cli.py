@@ -148,6 +148,8 @@ def show(result: Result, console: Console) -> None:
             markup=False,
             soft_wrap=True,  # one line in a log stays one line
         )
+    if result.headroom:
+        console.print(result.headroom, style="yellow", markup=False, soft_wrap=True)
     if result.missing:
         console.print(f"the site has no {', '.join(result.missing)}", style="yellow", markup=False)
     console.print()
@@ -159,10 +161,10 @@ def show(result: Result, console: Console) -> None:
         console.print(
             f"{label:>8}  {result.folder / name}", highlight=False, markup=False, soft_wrap=True
         )
-    if result.problems:
-        console.print()
-        for line in result.problems:
-            console.print(line, style="bold red", markup=False, highlight=False, soft_wrap=True)
+    for text in (str(result.failure) if result.failure else "", result.failure_table):
+        if text:
+            console.print()
+            console.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:

@@ -11,7 +11,7 @@ from typing_extensions import Self
 
 from .address import check_address
 from .durations import PositiveSeconds, format_duration
-from .expectations import Expectations
+from .expectations import Expectations, PhaseExpectations
 from .fields import Frozen, MisplacedValue, Name, Pairs, Text, decimal, whole
 from .locator import Flag, Locator
 from .network import Network
@@ -84,7 +84,7 @@ class Phase(Frozen):
     line: int = 0
     duration: PositiveSeconds | None = None
     steps: tuple[Step, ...] = ()
-    expect: Expectations = Expectations()
+    expect: PhaseExpectations = PhaseExpectations()
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
