@@ -17,6 +17,7 @@ from typing import Any, Literal, cast
 import allure
 import pytest
 
+from . import baseline_plugin
 from .errors import HarnessError, ScenarioError
 from .metrics import PhaseSpan, measure
 from .observer import Observer
@@ -65,6 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="play the scenarios' tapes instead of a browser, as fast as the machine goes",
     )
+    baseline_plugin.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -75,6 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     folder = Path(str(chosen)) if chosen else config.rootpath / "reports" / stamp
     config.stash[_FOLDER] = folder
+    baseline_plugin.configure(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -141,6 +144,7 @@ class ScenarioItem(pytest.Item):
         self.result = run_scenario(self.scenario, folder, _options(self.config), _AllureSteps())
         _attach(self.result)
         self.add_report_section("call", "recording", _text_table(self.result))
+        baseline_plugin.record(self.config, self, self.result)
         if self.result.failure is not None:
             raise self.result.failure
         if self.result.problems:
@@ -148,7 +152,7 @@ class ScenarioItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
-        if isinstance(error, (HarnessError, ScenarioFailure)):
+        if isinstance(error, (HarnessError, ScenarioFailure, baseline_plugin.BaselineRegression)):
             lines = [f"{self.path.name}: {self.scenario.title}", "", str(error)]
             if self.result is not None:
                 lines += ["", f"evidence: {self.result.folder}"]
