@@ -222,7 +222,7 @@ class Storage:
         ENVIRONMENT/NUM or ENVIRONMENT/ID mean, oldest first; "" means all."""
         environment, slash, which = wanted.rpartition("/")
         runs = self.runs(environment if slash else None)
-        by_number = [run for run in runs if which.isdigit() and run.number == int(which)]
+        by_number = [run for run in runs if which.isdecimal() and run.number == int(which)]
         which = which.lstrip("_")
         return by_number or [run for run in runs if run.id.startswith(which)]
 

@@ -303,32 +303,34 @@ def _schema(arguments: argparse.Namespace, console: Console) -> int:
 
 def _doctor(arguments: argparse.Namespace, console: Console) -> int:
     findings = []
-    table = Table("", "what", "found", "what to do")
-    for finding in doctor.examine(arguments.browser, quick=arguments.quick):
-        findings.append(finding)
-        if console.is_terminal:
-            status = f"[{_DOCTOR_STYLE[finding.status]}]{finding.status.value}[/]"
-            table.add_row(status, *map(escape, (finding.name, finding.found, finding.remedy)))
-        elif not arguments.json:
-            todo = f"; what to do: {finding.remedy}" if finding.remedy else ""
-            print(f"{finding.status.value}: {finding.name}: {finding.found}{todo}", flush=True)
+    table = Table("", "what")
+    for head in ("found", "what to do"):
+        table.add_column(head, overflow="fold")  # a path that is cut helps nobody
+    as_table = console.is_terminal and not arguments.json
+    with console.status("looking …") if as_table else contextlib.nullcontext():
+        for finding in doctor.examine(arguments.browser, quick=arguments.quick):
+            findings.append(finding)
+            status = finding.status.value
+            if as_table:
+                texts = map(escape, (finding.name, finding.found, finding.remedy))
+                table.add_row(f"[{_DOCTOR_STYLE[finding.status]}]{status}[/]", *texts)
+            elif not arguments.json:
+                remedy = f"; what to do: {finding.remedy}" if finding.remedy else ""
+                print(f"{status}: {finding.name}: {finding.found}{remedy}", flush=True)
     blocking = [finding.name for finding in findings if finding.blocks]
     if arguments.json:
         data = {"can_record": not blocking, "findings": [f.to_json() for f in findings]}
         print(json.dumps(data, indent=1, ensure_ascii=False))
+        return EnvironmentProblem.exit_code if blocking else 0
+    if as_table:
+        console.print(table)
+    if blocking:
+        verdict = f"no recording can be made: {', '.join(blocking)}"
+    elif findings[-1].status is doctor.Status.OK:
+        verdict = "recordings can be made"
     else:
-        if console.is_terminal:
-            console.print(table)
-        verdict = (
-            f"no recording can be made: {', '.join(blocking)}"
-            if blocking
-            else (
-                "recordings can be made"
-                if findings[-1].status is doctor.Status.OK
-                else "nothing is missing; whether frames arrive was not tried"
-            )
-        )
-        console.print(verdict, highlight=False, markup=False, soft_wrap=True)
+        verdict = "nothing is missing; whether frames arrive was not tried"
+    console.print(verdict, highlight=False, markup=False, soft_wrap=True)
     return EnvironmentProblem.exit_code if blocking else 0
 
 

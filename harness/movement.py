@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -262,20 +261,22 @@ def _moved(
         tolerance = tolerance_of(metric, *tolerances)
         if was is None or tolerance.off:  # a metric that is new has nothing to move from
             continue
-        movement = Movement(scenario, phase, metric, was, is_, tolerance, Outcome.WITHIN)
-        movements.append(dataclasses.replace(movement, outcome=_outcome(movement)))
+        ticks = min(before.get("ticks", 0), now.get("ticks", 0))
+        outcome = _outcome(metric.worse, was, is_, tolerance, ticks)
+        movements.append(Movement(scenario, phase, metric, was, is_, tolerance, outcome))
     return movements
 
 
-def _outcome(movement: Movement) -> Outcome:
-    before, now, tolerance = movement.before, movement.now, movement.tolerance
-    if before is None or now is None:
+def _outcome(
+    worse: Worse, before: float, now: float | None, tolerance: Tolerance, ticks: int
+) -> Outcome:
+    if now is None:
         return Outcome.UNMEASURED
+    before, now = min(before, tolerance.ceiling), min(now, tolerance.ceiling)
     change = now - before
-    # The metrics are rounded to three digits; a change of exactly the tolerance is within.
-    if abs(change) <= tolerance.allowed(before) + 1e-6:
+    # Shares are rounded to two digits; a change of exactly the tolerance is within.
+    if abs(change) <= tolerance.allowed(before, ticks) + (0.011 if tolerance.ticks else 1e-6):
         return Outcome.WITHIN
-    worse = movement.metric.worse
     if worse is Worse.EITHER or (change > 0) == (worse is Worse.UP):
         return Outcome.REGRESSED if tolerance.fails else Outcome.MOVED
     return Outcome.IMPROVED if tolerance.fails else Outcome.MOVED

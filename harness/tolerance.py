@@ -2,11 +2,14 @@
 
 A tolerance is an amount in the metric's unit (`3 points`, `2 kB`, `0.5 dB`, `2`), a share
 of the value before (`5%`), the larger of two such (`5% or 2 kB`), or `off`. Of `shares`
-both a plain number and `%` are points, as in expectations.
+both a plain number and `%` are points, as in expectations, and `2 ticks` are as many
+points as two ticks of the phase.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -59,19 +62,22 @@ TIME = Kind({"ms": 1}, True, False, "25% or 5 ms", 2)
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What a metric may move by: `relative` to the value before (0.05: 5 %) or `absolute`
-    in its unit, whichever is larger. `fails` False: more than that is said, and does not
-    fail; `off`: it is not compared."""
+    """What a metric may move by: `relative` to the value before (0.05: 5 %), `absolute` in
+    its unit, or `ticks` of a share, whichever is larger. Values above `ceiling` count as
+    that. `fails` False: more than that is said, and does not fail; `off`: not compared."""
 
     relative: float = 0.0
     absolute: float = 0.0
     text: str = "0"
     fails: bool = True
     off: bool = False
+    ticks: float = 0.0
+    ceiling: float = math.inf
 
-    def allowed(self, before: float) -> float:
-        """The movement that is still within, in the metric's unit."""
-        return max(self.relative * abs(before), self.absolute)
+    def allowed(self, before: float, ticks: float = math.inf) -> float:
+        """The movement that is still within, in the metric's unit; `ticks` are the phase's."""
+        points = 100 * self.ticks / ticks if ticks else 0.0
+        return max(self.relative * abs(before), self.absolute, points)
 
     def __str__(self) -> str:
         return self.text
@@ -96,14 +102,9 @@ class Metric:
         return None if found is None or isinstance(found, bool) else float(found)
 
 
-def _metric(name: str, kind: Kind, worse: Worse, tolerance: str, fails: bool = True) -> Metric:
-    amount = _read(name, kind, tolerance)
-    default = Tolerance(amount.relative, amount.absolute, tolerance, fails)
+def _metric(name: str, kind: Kind, worse: Worse, tolerance: str, **more: Any) -> Metric:
+    default = dataclasses.replace(_read(name, kind, tolerance), **more)
     return Metric(name, kind, worse, default, kind is TIME)
-
-
-class _Unreadable(ValueError):
-    """A text that is no tolerance."""
 
 
 _AMOUNT = re.compile(r"(?P<number>\d[\d_]*(?:\.\d+)?|\.\d+)\s*(?P<unit>[^\s\d]\S*)?")
@@ -111,11 +112,11 @@ _AMOUNT = re.compile(r"(?P<number>\d[\d_]*(?:\.\d+)?|\.\d+)\s*(?P<unit>[^\s\d]\S
 
 def _read(name: str, kind: Kind, text: str) -> Tolerance:
     """Raises ValueError with a sentence that names the metric and quotes the text."""
-    relative = absolute = 0.0
+    relative = absolute = ticks = 0.0
     for part in re.split(r"\s+or\s+", text.strip()):
         match = _AMOUNT.fullmatch(re.sub(r"^(±|\+-|\+/-)\s*", "", part))
         if match is None:
-            raise _Unreadable(
+            raise ValueError(
                 f"'{text}' is not a tolerance for {name}; write one such as "
                 f"'{kind.example}', or 'off'"
             )
@@ -124,25 +125,30 @@ def _read(name: str, kind: Kind, text: str) -> Tolerance:
             absolute = max(absolute, number * kind.units.get(unit, 1))
         elif unit == "%" and kind.relative:
             relative = max(relative, number / 100)
+        elif unit in ("tick", "ticks") and kind is POINTS:
+            ticks = max(ticks, number)
         else:
             missing = f"has no unit; {name}" if not unit else f"has the unit '{unit}'; {name}"
-            allowed = [*(["%"] if kind.relative else []), *(u for u in kind.units if u != "%")]
+            allowed = ["%"] if kind.relative or "%" in kind.units else []
+            allowed += [unit for unit in kind.units if unit not in ("%", "point")]
+            allowed += ["ticks"] if kind is POINTS else []
             units = f"is in {' or '.join(allowed)}" if allowed else "has none"
-            raise _Unreadable(f"'{part}' {missing} {units}, such as '{kind.example}'")
-    return Tolerance(relative, absolute, text.strip())
+            raise ValueError(f"'{part}' {missing} {units}, such as '{kind.example}'")
+    return Tolerance(relative, absolute, text.strip(), ticks=ticks)
 
 
 PICTURES = ("full", "spliced", "merged")
 METRICS: tuple[Metric, ...] = (
     _metric("ticks", COUNT, Worse.EITHER, "2% or 3"),
-    _metric("shares.unchanged", POINTS, Worse.DOWN, "3 points"),
+    _metric("shares.unchanged", POINTS, Worse.DOWN, "3 points or 3 ticks"),
     # Down: a video that did not play looks like an improvement everywhere else.
-    _metric("shares.video_only", POINTS, Worse.DOWN, "3 points"),
-    _metric("shares.changed", POINTS, Worse.UP, "3 points"),
+    _metric("shares.video_only", POINTS, Worse.DOWN, "3 points or 3 ticks"),
+    _metric("shares.changed", POINTS, Worse.UP, "3 points or 3 ticks"),
     _metric("bytes", SIZE, Worse.UP, "5% or 2 kB"),
     _metric("bitrate", RATE, Worse.UP, "5% or 4 kbit/s"),
     _metric("peak_bitrate", RATE, Worse.UP, "10% or 16 kbit/s"),
-    _metric("psnr_y", LEVEL, Worse.DOWN, "0.3 dB"),
+    # At 50 dB the mean squared error is 0.65 of a level: nobody sees what lies beyond.
+    _metric("psnr_y", LEVEL, Worse.DOWN, "0.3 dB", ceiling=50.0),
     _metric("ssim", RATIO, Worse.DOWN, "0.003"),
     _metric("dropped", COUNT, Worse.UP, "0"),
     _metric("keyframes", COUNT, Worse.UP, "0"),

@@ -112,6 +112,8 @@ def test_tolerances(name: str, text: str, before: float, allowed: float):
         ("zzz", "5%", "unknown metric 'zzz'; compared are: ticks"),
         ("bytes", "5", "'5' has no unit; bytes is in % or kB or B or MB, such as '5% or 2 kB'"),
         ("bytes", "5 dB", "'5 dB' has the unit 'dB'; bytes is in % or kB or B or MB"),
+        ("shares", "5 dB", "'5 dB' has the unit 'dB'; shares is in % or points or ticks"),
+        ("bytes", "5 ticks", "'5 ticks' has the unit 'ticks'; bytes is in % or kB"),
         ("psnr_y", "5%", "'5%' has the unit '%'; psnr_y is in dB, such as '0.5 dB'"),
         ("ssim", "1 dB", "'1 dB' has the unit 'dB'; ssim has none, such as '0.005'"),
         ("bytes", "-5%", "'-5%' is not a tolerance for bytes; write one such as '5% or 2 kB'"),
@@ -155,9 +157,10 @@ def test_the_first_that_states_a_metric_wins_its_own_name_before_its_familys():
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_every_default_is_one_that_could_be_written(metric):
     amount = parse_tolerance(metric.name, metric.default.text)
-    assert (amount.relative, amount.absolute) == (
+    assert (amount.relative, amount.absolute, amount.ticks) == (
         metric.default.relative,
         metric.default.absolute,
+        metric.default.ticks,
     )
 
 
@@ -196,6 +199,26 @@ def test_direction_and_tolerance(changes: dict[str, Any], worse: set[str], bette
         places = {(place, name) for place in ("B", "whole recording") for name in names}
         assert moved(comparison, outcome) == places
     assert comparison.regressed == bool(worse)
+
+
+def test_a_share_of_a_short_phase_may_move_by_ticks():
+    def short(changed: float) -> ScenarioMetrics:
+        shares = {"unchanged": 100 - changed, "video_only": 0.0, "changed": changed}
+        return scenario(ticks=48, shares=shares)
+
+    # Three of 48 ticks, rounded as metrics are; then four.
+    assert not compare_scenario(short(6.25), short(12.5)).regressed
+    worse = moved(compare_scenario(short(6.25), short(14.58)), Outcome.REGRESSED)
+    assert ("B", "shares.changed") in worse
+    stated = {"shares": parse_tolerance("shares", "5 points or 9 ticks")}
+    assert not compare_scenario(short(6.25), short(14.58), stated).regressed
+
+
+def test_quality_that_nobody_sees_is_not_judged_unless_asked_to():
+    before, now = scenario(psnr_y=57.6), scenario(psnr_y=50.1)
+    assert not compare_scenario(before, now).notable
+    assert compare_scenario(before, scenario(psnr_y=49.6)).regressed
+    assert compare_scenario(before, now, {"psnr_y": parse_tolerance("psnr_y", "0.3 dB")}).regressed
 
 
 def test_processor_time_is_said_and_does_not_fail_unless_asked_to():
