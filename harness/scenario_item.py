@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict
 import allure
 import pytest
 
+from . import baseline_plugin
 from .allure_report import AllureSteps, attach
 from .checks import Status
 from .errors import HarnessError, ScenarioError
@@ -101,6 +102,7 @@ class ScenarioItem(pytest.Item):
         self.result = run_scenario(self.scenario, folder, settings.options, AllureSteps())
         attach(self.result)
         self._describe(self.result)
+        baseline_plugin.record(self.config, self, self.result, self.scenario.baseline)
         if self.result.failure is not None:
             raise self.result.failure
         if self.result.problems:
@@ -123,7 +125,7 @@ class ScenarioItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
-        if isinstance(error, (HarnessError, ScenarioFailure)):
+        if isinstance(error, (HarnessError, ScenarioFailure, baseline_plugin.BaselineRegression)):
             # pytest's short summary shows the first line alone.
             lines = [self._headline(error), "", str(error)]
             if self.result is not None:
@@ -136,7 +138,7 @@ class ScenarioItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def _headline(self, error: BaseException) -> str:
-        if isinstance(error, HarnessError) or self.result is None:
+        if not isinstance(error, ScenarioFailure) or self.result is None:
             return f"{self.path.name}: {str(error).splitlines()[0]}"
         wrong = failure_rows(self.result.verdicts, self.result.checks)
         phase, name, measured, limit, *_ = wrong[0]

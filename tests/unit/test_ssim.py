@@ -25,9 +25,7 @@ def source_planes(frame: content.Frame) -> list[Plane]:
     planes = [np.zeros((rows // n, columns // n), np.uint8) for n in (1, 2, 2)]
     pointers = [ffi.from_buffer("uint8_t[]", plane) for plane in planes]
     lib.uis_bgra_to_i420(bgra_image(frame), ffi.new("uis_rect *", (0, 0, width, height)), *pointers)
-    return [
-        plane[: height // n, : width // n] for plane, n in zip(planes, (1, 2, 2), strict=True)
-    ]
+    return [plane[: height // n, : width // n] for plane, n in zip(planes, (1, 2, 2), strict=True)]
 
 
 def ssim(a: Plane, b: Plane) -> float:
@@ -59,9 +57,7 @@ def test_ssim_of_every_picture(tmp_path: Path, width: int, height: int, qp: int)
     ):
         y, u, v = (
             ssim(source, plane)
-            for source, plane in zip(
-                source_planes(frame), (shown.y, shown.u, shown.v), strict=True
-            )
+            for source, plane in zip(source_planes(frame), (shown.y, shown.u, shown.v), strict=True)
         )
         assert tick.ssim == pytest.approx(0.8 * y + 0.1 * (u + v), abs=1e-5)
         assert 0.1 < tick.ssim < 0.99999
