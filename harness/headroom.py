@@ -76,8 +76,8 @@ def complaints_in(folder: Path) -> list[str]:
     lines = []
     for path in sorted(folder.glob("**/metrics.json")):
         try:
-            said = json.loads(path.read_text(encoding="utf-8")).get("headroom")
-        except (OSError, ValueError):
+            said = json.loads(path.read_text(encoding="utf-8"))["outcome"].get("headroom")
+        except (OSError, ValueError, KeyError):
             continue
         if said:
             lines.append(f"{path.parent.relative_to(folder)}: {said}")

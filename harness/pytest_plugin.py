@@ -21,6 +21,7 @@ from typing import Any, Literal, cast
 import allure
 import pytest
 
+from . import baseline_plugin
 from .allure_report import attach
 from .errors import ScenarioError
 from .headroom import complaints_in
@@ -83,6 +84,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="play the scenarios' tapes instead of a browser, as fast as the machine goes",
     )
+    baseline_plugin.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,6 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--tape-record and --tape-replay exclude each other")
     config.addinivalue_line("markers", "scenario: a YAML scenario, played in a real Chrome")
     config.stash[RUN] = Run(_recordings(config), _options(config))
+    baseline_plugin.configure(config)
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(_Workers(config), "uisplice-workers")
     if not _is_worker(config):

@@ -10,9 +10,11 @@ from typing import Any, Literal, TypedDict
 import allure
 import pytest
 
+from . import baseline_plugin
 from .allure_report import AllureSteps, attach
 from .checks import Status
 from .errors import HarnessError, ScenarioError
+from .failure_table import failure_rows
 from .report import MEASURES_HEAD, measures_row
 from .scenario import Scenario, load_scenarios
 from .session import Result, RunOptions, run_scenario
@@ -100,10 +102,11 @@ class ScenarioItem(pytest.Item):
         self.result = run_scenario(self.scenario, folder, settings.options, AllureSteps())
         attach(self.result)
         self._describe(self.result)
+        baseline_plugin.record(self.config, self, self.result, self.scenario.baseline)
         if self.result.failure is not None:
             raise self.result.failure
         if self.result.problems:
-            raise ScenarioFailure("\n".join(self.result.problems))
+            raise ScenarioFailure(self.result.failure_table)
 
     def _describe(self, result: Result) -> None:
         """The numbers that a JUnit file or another report wants beside the outcome."""
@@ -122,12 +125,25 @@ class ScenarioItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
-        if isinstance(error, (HarnessError, ScenarioFailure)):
-            lines = [f"{self.path.name}: {self.scenario.full_title}", "", str(error)]
+        if isinstance(error, (HarnessError, ScenarioFailure, baseline_plugin.BaselineRegression)):
+            # pytest's short summary shows the first line alone.
+            lines = [self._headline(error), "", str(error)]
             if self.result is not None:
+                if isinstance(error, HarnessError) and self.result.failure_table:
+                    lines += ["", self.result.failure_table]
+                if self.result.headroom:
+                    lines += ["", self.result.headroom]
                 lines += ["", f"evidence: {self.result.folder}"]
             return "\n".join(lines)
         return super().repr_failure(excinfo, style)
+
+    def _headline(self, error: BaseException) -> str:
+        if not isinstance(error, ScenarioFailure) or self.result is None:
+            return f"{self.path.name}: {str(error).splitlines()[0]}"
+        wrong = failure_rows(self.result.verdicts, self.result.checks)
+        phase, name, measured, limit, *_ = wrong[0]
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        return f"{self.path.name}: {phase}: {name} {limit}: measured {measured}{more}"
 
     def phase_facts(self) -> list[PhaseFacts]:
         """How each phase ended, once the scenario has been played."""

@@ -23,6 +23,7 @@ from .checks import CheckResult, Status, check_recording
 from .display import VirtualDisplay
 from .errors import CaptureError, EnvironmentProblem, HarnessError, RecorderError, TapeError
 from .failure_table import failure_table
+from .headroom import Usage, UsageMeter, complaint
 from .media import prepare_clips
 from .metrics import Mark, Metrics, PhaseSpan, measure
 from .native import layer_dir, native
@@ -32,17 +33,18 @@ from .recorder import Recorder, RecorderSettings, Recording
 from .replay import Counter, environment_of, open_tape, replay
 from .report import remux_to_mp4, write_html, write_metrics, write_ticks
 from .ring import FrameRing
-from .scenario import Locator, Network, Scenario
+from .scenario import Locator, Network, Phase, Scenario
 from .server import SiteServer
 from .steps import StepRunner, Window
-from .tape import TapedSpan, TapeHeader, recipe_of, tape_path
+from .tape import TapedOutcome, TapedSpan, TapeHeader, recipe_of, tape_path
 from .tape_writer import open_spool, require_folder, write_tape
-from .verdict import Verdict, failures, judge, standing_checks
+from .verdict import PageOutcome, Verdict, failures, judge, standing_checks
 from .video_state import VideoStateTracker
 
 STREAM_NAME = "live_spliced.mkv"
 _SLOTS = 12  # half a second at 24 frames a second
 _TAPE_SLOTS = 24  # a tape costs the recorder time as well, and a frame lost is lost for good
+_SHORTEST_LOOK = 0.25  # seconds that an expectation of the page has when its phase is over
 FIRST_FRAME_TIMEOUT = 20.0  # seconds from the page's load to its first captured frame
 _DRIVER_FOLDERS = ("/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d")
 
@@ -89,6 +91,7 @@ class Evidence:
     recording: Recording
     screenshots: tuple[Path, ...] = ()
     missing: tuple[str, ...] = ()
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class Result:
     failure: HarnessError | None
     screenshots: tuple[Path, ...] = ()
     missing: tuple[str, ...] = ()  # paths of the site that were asked for and not found
+    headroom: str | None = None  # what is to be said where the machine did not keep up
 
     @property
     def problems(self) -> list[str]:
@@ -172,7 +176,8 @@ class Session:
         self._recorder: Recorder | None = None
         self._browser: BrowserSession | None = None
         self._server: SiteServer | None = None
-        self._opened_ns = 0
+        self._meter: UsageMeter | None = None
+        self._usage: Usage | None = None
 
     def __enter__(self) -> Self:
         s, r = self.settings, self.settings.recorder
@@ -266,6 +271,7 @@ class Session:
             self.recording,
             tuple(self.screenshots),
             self.missing,
+            self._usage,
         )
 
     def open(self) -> None:
@@ -283,6 +289,7 @@ class Session:
 
     def start(self) -> None:
         """Starts the recording with the frame now on screen."""
+        self._meter = UsageMeter()
         self.recorder.start()
 
     def wait(self, seconds: float) -> None:
@@ -304,6 +311,7 @@ class Session:
         """Ends the recording; `duration` in seconds, default now."""
         if self.recording is None:
             self.recording = self.recorder.stop(duration)
+            self._usage = self._meter.usage() if self._meter else None
         return self.recording
 
     def environment(self) -> dict[str, str]:
@@ -378,10 +386,10 @@ class Session:
         recorder = self._recorder
         return recorder.ticks if recorder is not None and recorder.started else None
 
-    def picture_of_failure(self) -> None:
-        """A last screenshot, if Chrome can still give one."""
+    def picture_of_failure(self, name: str = "at failure") -> None:
+        """A screenshot for a diagnosis, if Chrome can still give one."""
         with contextlib.suppress(Exception):
-            self._screenshot("at-failure", self.page.screenshot(timeout=3000))
+            self._screenshot(name, self.page.screenshot(timeout=3000))
 
 
 class _SessionWindow(Window):
@@ -479,6 +487,7 @@ class _Schedule:
 
     planned: float = 0.0
     spans: list[PhaseSpan] = field(default_factory=list)
+    outcomes: list[PageOutcome] = field(default_factory=list)
 
 
 def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
@@ -489,6 +498,7 @@ def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
             with session.observer.phase(phase.name):
                 for step in phase.steps:
                     session.runner.run(step, where)
+                _ask_page(session, scenario, schedule, phase)
                 if phase.duration is None:
                     schedule.planned = session.recorder.elapsed
                 else:
@@ -503,6 +513,45 @@ def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
                 end = schedule.planned
             schedule.spans.append(PhaseSpan(phase.name, start, end, phase.duration, phase.line))
             start = end
+
+
+def _ask_page(session: Session, scenario: Scenario, schedule: _Schedule, phase: Phase) -> None:
+    """What the page must show once a phase's steps are done; after the last phase's also
+    what it must show at the end. It may come true until the phase ends."""
+    asked = [(phase.name, one) for one in phase.expect.page]
+    if phase is scenario.phases[-1]:
+        asked += [("", one) for one in scenario.expect.page]
+    until = session.recorder.elapsed + scenario.timeout
+    if phase.duration is not None:
+        until = min(until, schedule.planned + phase.duration)
+    before = len(schedule.outcomes)
+    for name, expectation in asked:
+        left = max(_SHORTEST_LOOK, until - session.recorder.elapsed)
+        answer = session.runner.ask(expectation, left)
+        schedule.outcomes.append(
+            PageOutcome(
+                phase=name,
+                text=expectation.subject,
+                status=Status.PASSED if answer.holds else Status.FAILED,
+                measured=answer.measured,
+                tick=session.recorder.ticks,
+            )
+        )
+    if any(outcome.status is not Status.PASSED for outcome in schedule.outcomes[before:]):
+        session.picture_of_failure(f"{phase.name} expectation")
+
+
+def _all_outcomes(
+    scenario: Scenario, found: Sequence[PageOutcome], why: str
+) -> tuple[PageOutcome, ...]:
+    """An outcome for every expectation of the page: what was not asked is not run."""
+    by_name = {(outcome.phase, outcome.text): outcome for outcome in found}
+    wanted = [(phase.name, one) for phase in scenario.phases for one in phase.expect.page]
+    wanted += [("", one) for one in scenario.expect.page]
+    return tuple(
+        by_name.get((name, one.subject)) or PageOutcome(name, one.subject, Status.NOT_RUN, why, 0)
+        for name, one in wanted
+    )
 
 
 def expected_ticks(scenario: Scenario) -> int | None:
@@ -613,6 +662,10 @@ def _tape_header(
         marks=tuple(marks),
         missing=evidence.missing,
         unseen_drops=evidence.recording.unseen_drops,
+        outcomes=tuple(
+            TapedOutcome(o.phase, o.text, o.status.value, o.measured, o.tick)
+            for o in schedule.outcomes
+        ),
     )
 
 
@@ -649,7 +702,13 @@ def _replay_scenario(scenario: Scenario, folder: Path, tapes: Path, observer: Ob
     return _conclude(
         evidence,
         scenario,
-        _Schedule(spans=spans),
+        _Schedule(
+            spans=spans,
+            outcomes=[
+                PageOutcome(o.phase, o.text, Status(o.status), o.measured, o.tick)
+                for o in tape.header.outcomes
+            ],
+        ),
         tape.header.marks,
         environment,
         None,
@@ -681,6 +740,11 @@ def _conclude(
         metrics,
         evidence.recording,
         checks,
+        _all_outcomes(
+            scenario,
+            schedule.outcomes,
+            "the scenario broke off" if broke_off else "the tape was made without it",
+        ),
         broke_off=" ".join(broke_off.split()),
     )
     return conclude(evidence, metrics, verdicts, failure, observer, checks=checks)
@@ -723,6 +787,7 @@ def conclude(
         failure=failure if isinstance(failure, HarnessError) else None,
         screenshots=evidence.screenshots,
         missing=evidence.missing,
+        headroom=complaint(metrics.frames.dropped, metrics.frames.presented, evidence.usage),
     )
     observer.stage("writing the report")
     problems = ["interrupted"] if quick else result.problems
@@ -730,7 +795,8 @@ def conclude(
     mp4 = folder / "live_spliced.mp4"
     video = mp4.name if remux_to_mp4(recording.stream, mp4) else None
     outcome = {"passed": not problems, "problems": problems}
-    write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome)
+    headroom = {"headroom": result.headroom, "usage": str(evidence.usage or "")}
+    write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome | headroom)
     broken = "interrupted" if quick else str(result.failure or "")
     write_html(folder / "report.html", metrics, recording.ticks, checks, verdicts, broken, video)
     if not problems:

@@ -23,7 +23,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from . import step_functions
 from .errors import BrowserError, HarnessError, StepError
-from .locators import ask, holds, resolve, videos
+from .locators import Answer, ask, holds, resolve, videos
 from .scenario import (
     Back,
     BaseStep,
@@ -40,6 +40,7 @@ from .scenario import (
     Move,
     Network,
     Open,
+    PageExpectation,
     Press,
     Reload,
     Repeat,
@@ -143,6 +144,16 @@ class StepRunner:
                 self._check_alive()
                 reason, remedy = _explained(error, timeout)
                 raise self._error(step, where, reason, remedy) from error
+
+    def ask(self, expectation: PageExpectation, timeout: float) -> Answer:
+        """Waits at most `timeout` seconds for the page to show this. Raises BrowserError when
+        Chrome died; a selector that is none is an answer, too."""
+        try:
+            self._check_alive()
+            return ask(self.page, expectation, timeout)
+        except PlaywrightError as error:
+            self._check_alive()
+            return Answer(False, _explained(error, timeout)[0])
 
     def open(self, address: str, timeout: float | None = None) -> None:
         """Goes to an address outside of any phase. Raises StepError or BrowserError."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from typing_extensions import Self
 
+from ..tolerance import parse_tolerance
 from .address import check_address
 from .durations import PositiveSeconds, format_duration
 from .expectations import Expectations, PhaseExpectations
@@ -138,6 +139,16 @@ class Scenario(Frozen):
     phases: tuple[Phase, ...] = Field(min_length=1)
     expect: Expectations = Expectations()
     baseline: Pairs = ()
+
+    @field_validator("baseline")
+    @classmethod
+    def _tolerances(cls, baseline: Pairs) -> Pairs:
+        for name, text in baseline:
+            try:
+                parse_tolerance(name, text)
+            except ValueError as error:
+                raise MisplacedValue((name,), str(error)) from None
+        return baseline
 
     @property
     def id(self) -> str:

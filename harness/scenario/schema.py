@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from .expansion import EXPANDED_KEYS
@@ -27,13 +28,14 @@ def to_json_schema() -> _Schema:
 
     Looser than the loader: it knows no rule that spans several keys.
     """
-    schema = Scenario.model_json_schema(by_alias=True)
+    # Copies: what WithJsonSchema gives is the annotation's own object.
+    schema = copy.deepcopy(Scenario.model_json_schema(by_alias=True))
     definitions: _Schema = schema.pop("$defs")
     steps = {"type": "array", "items": {"$ref": "#/$defs/step"}}
     for step in STEP_TYPES.values():
         definitions.pop(step.__name__, None)
     for name, step in STEP_TYPES.items():
-        fields = step.model_json_schema(by_alias=True)
+        fields = copy.deepcopy(step.model_json_schema(by_alias=True))
         shared_definitions = fields.pop("$defs", {})
         if "$ref" in fields:  # a step that holds steps refers to itself
             fields = shared_definitions[step.__name__]
