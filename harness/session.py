@@ -190,8 +190,8 @@ class Session:
                     layer=layer,
                 )
             )
-            tracker = VideoStateTracker(self._ring.set_regions, r.width, r.height)
-            tracker.attach(self._browser.context)
+            self._tracker = VideoStateTracker(self._ring.set_regions, r.width, r.height)
+            self._tracker.attach(self._browser.context)
             self._recorder = Recorder(r, self._ring, s.folder / STREAM_NAME, self._spool)
             self._cleanup.callback(self._recorder.close)
             self.runner = StepRunner(
@@ -219,8 +219,12 @@ class Session:
     @property
     def page(self) -> Page:
         """Playwright's page."""
+        return self.browser.page
+
+    @property
+    def browser(self) -> BrowserSession:
         assert self._browser is not None
-        return self._browser.page
+        return self._browser
 
     @property
     def recorder(self) -> Recorder:
@@ -271,6 +275,36 @@ class Session:
         self._check_recorder()
         self.runner.sleep(seconds)
         self._check_recorder()
+
+    def resize(self, width: int, height: int) -> None:
+        """Resizes the window, device pixels; the stream keeps its size, and what the window
+        does not cover is black in it. Raises BrowserError as BrowserSession.resize does.
+        """
+        self._check_recorder()
+        self.browser.resize(width, height)
+        self._ring.set_window(width, height)
+
+    def crash_page(self, seconds: float = 0.0) -> None:
+        """Crashes the page and leaves Chrome's page for crashes on screen for so long. Only
+        `recover` and `stop` may follow.
+
+        Raises:
+            BrowserError: the page did not crash, or Chrome ended with it.
+            RecorderError: the recording broke off.
+        """
+        self._check_recorder()
+        self.browser.crash_page()
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))  # Playwright waits on no page that has crashed
+            self._check_recorder()
+
+    def recover(self) -> None:
+        """Opens the crashed page's address again in its place; `page` is a new Page then.
+        Raises BrowserError as BrowserSession.recover does.
+        """
+        self._check_recorder()
+        self.runner.page = self.browser.recover(self._tracker.follow)
 
     def _check_recorder(self) -> None:
         if self.recorder.failed:
