@@ -53,7 +53,7 @@ def assert_black_outside(luma: npt.NDArray[np.uint8], width: int, height: int) -
     left, top = (-(-side // 16) * 16 + 3 for side in (width, height))
     parts = [part for part in (luma[top:], luma[:, left:]) if part.size]
     for part in parts:
-        assert (part.min(), part.max()) == (16, 16)
+        assert part.min() >= 15 and part.max() <= 17, "black, as coarsely as QP 23 codes it"
     return sum(part.size for part in parts)
 
 
