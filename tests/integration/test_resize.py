@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +10,6 @@ from typing import NamedTuple
 
 import pytest
 from support.capture import capture
-from support.traces import processes
 
 from harness.browser import BrowserSession, find_browser
 from harness.checks import Planes, access_units, ffmpeg_pictures, openh264_pictures
@@ -243,13 +240,7 @@ def test_capture_follows_a_smaller_window_into_a_new_gpu_process(tmp_path: Path)
         shot.ring.set_window(640, 360)
         shot.settle()
         presented = shot.ring.counters().presented
-        mine = [
-            int(line.split()[0])
-            for line in processes(("--type=gpu-process",))
-            if os.getpgid(int(line.split()[0])) == shot.browser.pid
-        ]
-        assert len(mine) == 1
-        os.kill(mine[0], signal.SIGKILL)
+        shot.kill_gpu_process()
         shot.page.wait_for_timeout(2500)
         shot.page.evaluate("document.querySelector('p').textContent = 'again'")
         shot.settle()
