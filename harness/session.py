@@ -8,7 +8,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -299,12 +299,19 @@ class Session:
             time.sleep(min(left, 0.1))  # Playwright waits on no page that has crashed
             self._check_recorder()
 
-    def recover(self) -> None:
-        """Opens the crashed page's address again in its place; `page` is a new Page then.
-        Raises BrowserError as BrowserSession.recover does.
+    def recover(self, prepare: Callable[[Page], None] = lambda _page: None) -> Page:
+        """Opens the crashed page's address again in its place, and gives the new Page, which
+        is `page` from now on; `prepare` gets it before. Raises BrowserError as
+        BrowserSession.recover does.
         """
+
+        def prepared(page: Page) -> None:
+            self._tracker.follow(page)
+            prepare(page)
+
         self._check_recorder()
-        self.runner.page = self.browser.recover(self._tracker.follow)
+        self.runner.page = self.browser.recover(prepared)
+        return self.runner.page
 
     def _check_recorder(self) -> None:
         if self.recorder.failed:

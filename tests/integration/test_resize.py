@@ -204,7 +204,9 @@ def test_a_page_crashes_and_is_recovered(tmp_path: Path, size: tuple[int, int]) 
             running.wait(0.1)
         recovered_at = running.recorder.elapsed
         old = running.page
-        running.recover()
+        addresses = []
+        assert running.recover(lambda page: addresses.append(page.url)) is running.page
+        assert addresses == ["data:text/html,"], "before the page's own address is opened"
         assert running.browser.dead is None
         assert old.is_closed() and running.page is not old
         assert running.page.url == old.url
