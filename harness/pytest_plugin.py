@@ -20,6 +20,7 @@ from typing import Any, Literal, cast
 
 import allure
 import pytest
+from playwright.sync_api import Page
 
 from . import baseline_plugin
 from .allure_report import attach
@@ -214,7 +215,15 @@ class RecordedSession:
         self._session = session
         self._result: Result | None = None
         self.spans: list[PhaseSpan] = []
-        self.page = session.page
+
+    @property
+    def page(self) -> Page:
+        """Playwright's page; another one once a crashed page was recovered."""
+        return self._session.page
+
+    def resize(self, width: int, height: int) -> None:
+        """Gives the window another size in device pixels; the stream keeps its own."""
+        self._session.resize(width, height)
 
     @property
     def result(self) -> Result:

@@ -8,7 +8,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -213,8 +213,8 @@ class Session:
             if s.storage_state is not None:
                 state = StorageState.read(s.storage_state)
                 restore(self._browser.context, state, self._server.url)
-            tracker = VideoStateTracker(self._ring.set_regions, r.width, r.height)
-            tracker.attach(self._browser.context)
+            self._tracker = VideoStateTracker(self._ring.set_regions, r.width, r.height)
+            self._tracker.attach(self._browser.context)
             self._recorder = Recorder(r, self._ring, s.folder / STREAM_NAME, self._spool)
             self._cleanup.callback(self._recorder.close)
             self.runner = StepRunner(
@@ -248,8 +248,12 @@ class Session:
     @property
     def page(self) -> Page:
         """Playwright's page."""
+        return self.browser.page
+
+    @property
+    def browser(self) -> BrowserSession:
         assert self._browser is not None
-        return self._browser.page
+        return self._browser
 
     @property
     def recorder(self) -> Recorder:
@@ -302,6 +306,43 @@ class Session:
         self._check_recorder()
         self.runner.sleep(seconds)
         self._check_recorder()
+
+    def resize(self, width: int, height: int) -> None:
+        """Resizes the window, device pixels; the stream keeps its size, and what the window
+        does not cover is black in it. Raises BrowserError as BrowserSession.resize does.
+        """
+        self._check_recorder()
+        self.browser.resize(width, height)
+        self._ring.set_window(width, height)
+
+    def crash_page(self, seconds: float = 0.0) -> None:
+        """Crashes the page and leaves Chrome's page for crashes on screen for so long. Only
+        `recover` and `stop` may follow.
+
+        Raises:
+            BrowserError: the page did not crash, or Chrome ended with it.
+            RecorderError: the recording broke off.
+        """
+        self._check_recorder()
+        self.browser.crash_page()
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))  # Playwright waits on no page that has crashed
+            self._check_recorder()
+
+    def recover(self, prepare: Callable[[Page], None] = lambda _page: None) -> Page:
+        """Opens the crashed page's address again in its place, and gives the new Page, which
+        is `page` from now on; `prepare` gets it before. Raises BrowserError as
+        BrowserSession.recover does.
+        """
+
+        def prepared(page: Page) -> None:
+            self._tracker.follow(page)
+            prepare(page)
+
+        self._check_recorder()
+        self.runner.page = self.browser.recover(prepared)
+        return self.runner.page
 
     def _check_recorder(self) -> None:
         if self.recorder.failed:
@@ -393,16 +434,34 @@ class Session:
 
 
 class _SessionWindow(Window):
-    """The session's window, as steps see it."""
+    """The session's window, as steps see it. What is said of the network holds for the page
+    that comes after a crash, too."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._shaper: NetworkShaper | None = None
+        self._network = Network()
+
+    def resize(self, width: int, height: int) -> None:
+        self._session.resize(width, height)
+
+    def crash(self) -> None:
+        self._session.crash_page()
+
+    def recover(self) -> Page:
+        return self._session.recover(self._prepare)
 
     def shape_network(self, network: Network) -> None:
+        self._network = network
         if self._shaper is None:
             self._shaper = NetworkShaper(self._session.page)
         self._shaper.shape(network)
+
+    def _prepare(self, page: Page) -> None:
+        self._shaper = None
+        if self._network != Network():
+            self._shaper = NetworkShaper(page)
+            self._shaper.shape(self._network)
 
 
 class Terminated(KeyboardInterrupt):

@@ -22,6 +22,7 @@ from playwright.sync_api import Locator, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from . import step_functions
+from .browser import CRASHED
 from .errors import BrowserError, HarnessError, StepError
 from .locators import Answer, ask, holds, resolve, videos
 from .scenario import (
@@ -174,6 +175,9 @@ class StepRunner:
             left = until - time.monotonic()
             if left <= 0:
                 return
+            if self._crashed:
+                time.sleep(min(left, SLICE))  # Playwright waits on no page that has crashed
+                continue
             try:
                 self.page.wait_for_timeout(min(left, SLICE) * 1000)
             except PlaywrightError as error:
@@ -238,8 +242,8 @@ class StepRunner:
             case SetNetwork():
                 self.window.shape_network(step.to)
             case Crash():
-                self._crashed = True
                 self.window.crash()
+                self._crashed = True
             case Call():
                 self._call(step, until)
             case Repeat():
@@ -401,9 +405,10 @@ class StepRunner:
         )
 
     def _check_alive(self) -> None:
-        if self._crashed:
-            return
-        if reason := self.dead():
+        reason = self.dead()
+        if reason == CRASHED and self._crashed:
+            return  # as the scenario wants it
+        if reason:
             raise BrowserError(reason, "read the browser's log, beside the recording")
 
     def _error(self, step: BaseStep, where: str, reason: str, remedy: str) -> HarnessError:
