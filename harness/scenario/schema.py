@@ -28,14 +28,13 @@ def to_json_schema() -> _Schema:
 
     Looser than the loader: it knows no rule that spans several keys.
     """
-    # Copies: what WithJsonSchema gives is the annotation's own object.
-    schema = copy.deepcopy(Scenario.model_json_schema(by_alias=True))
+    schema = Scenario.model_json_schema(by_alias=True)
     definitions: _Schema = schema.pop("$defs")
     steps = {"type": "array", "items": {"$ref": "#/$defs/step"}}
     for step in STEP_TYPES.values():
         definitions.pop(step.__name__, None)
     for name, step in STEP_TYPES.items():
-        fields = copy.deepcopy(step.model_json_schema(by_alias=True))
+        fields = step.model_json_schema(by_alias=True)
         shared_definitions = fields.pop("$defs", {})
         if "$ref" in fields:  # a step that holds steps refers to itself
             fields = shared_definitions[step.__name__]
@@ -67,6 +66,7 @@ def to_json_schema() -> _Schema:
         **{key: value for key, value in schema.items() if key != "title"},
         "$defs": definitions,
     }
+    result = copy.deepcopy(result)  # parts of it are constants, here and in annotations
     _as_written(result)
     return result
 
