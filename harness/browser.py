@@ -14,6 +14,7 @@ import os
 import shlex
 import shutil
 import signal
+import subprocess
 import tempfile
 import threading
 import time
@@ -35,7 +36,10 @@ BROWSER_NAMES = ("google-chrome", "google-chrome-stable", "chromium", "chromium-
 START_TIMEOUT = 45.0  # seconds; a cold start on a busy two-core machine takes 10
 CLOSE_TIMEOUT = 10.0
 VIEWPORT_TIMEOUT = 3.0
+CRASH_TIMEOUT = 10.0
+SMALLEST_WINDOW = 64  # device pixels a side, as for a viewport
 SHM_NEEDED = 512 << 20  # bytes free in /dev/shm, below which Chrome is told to use files
+CRASHED = "the page crashed"
 PROFILE_PREFIX = "uisplice-profile-"
 LONGEST_TMPDIR = 60  # characters; a socket's path below it must stay under 108
 _LOCK = "in-use"
@@ -265,6 +269,8 @@ class BrowserSession:
         self._scratch: Path | None = None
         self._lock: IO[bytes] | None = None
         self._context: BrowserContext | None = None
+        self._page: Page | None = None
+        self._window = (width, height)
         self._pid: int | None = None
         self._dead: str | None = None
         self._closing = False
@@ -278,8 +284,15 @@ class BrowserSession:
 
     @property
     def page(self) -> Page:
-        """The app window's page."""
-        return self.context.pages[0]
+        """The app window's page; another one after `recover`."""
+        if self._page is None:
+            raise RuntimeError("the browser is not running")
+        return self._page
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Width and height of the window now, device pixels."""
+        return self._window
 
     @property
     def pid(self) -> int | None:
@@ -306,7 +319,7 @@ class BrowserSession:
             self._lock = _hold(self._scratch)
             self._playwright = self._given_playwright or _start_playwright()
             self._launch(self._playwright)
-            self._check_view()
+            self._await_view(self.width, self.height)
         except BaseException:
             self._end(gently=False)
             raise
@@ -351,10 +364,20 @@ class BrowserSession:
         self._context = context
         self._pid = _browser_pid(self._profile)
         context.on("close", lambda _: self._died("Chrome closed its window"))
-        context.pages[0].on("crash", lambda _: self._died("the page crashed"))
-        context.pages[0].on("close", lambda _: self._died("Chrome closed its window"))
-        details = context.new_cdp_session(context.pages[0]).send("Browser.getVersion")
+        self._follow(context.pages[0])
+        details = context.new_cdp_session(self.page).send("Browser.getVersion")
         self.version = str(details["product"])
+
+    def _follow(self, page: Page) -> None:
+        """Makes `page` the one that is recorded: only its end is the end."""
+
+        def ended(reason: str) -> None:
+            if page is self._page:
+                self._died(reason)
+
+        page.on("crash", lambda _: ended(CRASHED))
+        page.on("close", lambda _: ended("Chrome closed its window"))
+        self._page = page
 
     def _artifacts(self, playwright: Playwright) -> dict[str, Any]:
         """Keeps Playwright's own folder in ours, where the installed version can do that."""
@@ -403,7 +426,129 @@ class BrowserSession:
             return f"check that the display {self.display} runs"
         return f"start it by hand to see why; its output is in {self.log_path}"
 
-    def _check_view(self) -> None:
+    def resize(self, width: int, height: int) -> None:
+        """Makes the window `width` x `height` device pixels and waits until the page has it.
+
+        The recorded picture keeps its size: a smaller window stands at its top left.
+
+        Raises BrowserError for a size that cannot be, naming what can, and where the page
+        does not take it.
+        """
+        self._check_size(width, height)
+        self._set_bounds(width, height)
+        self._await_view(width, height)
+        self._window = (width, height)
+
+    def _check_size(self, width: int, height: int) -> None:
+        asked = f"the window cannot be {width}x{height}"
+        if width > self.width or height > self.height:
+            raise BrowserError(
+                f"{asked}: the stream's pictures are {self.width}x{self.height}",
+                "choose a size inside the viewport, or begin with a larger viewport",
+            )
+        if min(width, height) < SMALLEST_WINDOW:
+            raise BrowserError(
+                f"{asked}: below {SMALLEST_WINDOW} pixels a side a page has nothing to show",
+                f"choose at least {SMALLEST_WINDOW}x{SMALLEST_WINDOW}, as for a viewport",
+            )
+        if width % 2 or height % 2:
+            raise BrowserError(
+                f"{asked}: its edge would cut a chroma sample, which is 2x2 pixels",
+                "choose an even width and height",
+            )
+        css = [side / self.scale for side in (width, height)]
+        if any(abs(side - round(side)) > 1e-6 for side in css):
+            raise BrowserError(
+                f"{asked} with {self.scale:g} device pixels a CSS pixel",
+                "choose a size that is a whole number of CSS pixels",
+            )
+
+    def _set_bounds(self, width: int, height: int) -> None:
+        session = self.context.new_cdp_session(self.page)
+        try:
+            window = session.send("Browser.getWindowForTarget")["windowId"]
+            bounds = {"width": round(width / self.scale), "height": round(height / self.scale)}
+            session.send("Browser.setWindowBounds", {"windowId": window, "bounds": bounds})
+        finally:
+            session.detach()
+
+    def crash_page(self) -> None:
+        """Makes the page's process crash, and waits until it has; `recover` brings it back.
+
+        Chrome itself goes on and shows its page for crashes. Raises BrowserError when the
+        page outlives it.
+        """
+        page = self.page
+        until = time.monotonic() + CRASH_TIMEOUT
+        # Ends with an error in any case: the navigation is aborted, or the page is gone.
+        with contextlib.suppress(PlaywrightError):
+            page.goto("chrome://crash", timeout=CRASH_TIMEOUT * 1000)
+        while self.dead is None and time.monotonic() < until:
+            # The crash is told while events are dispatched, and this ends with an error then.
+            with contextlib.suppress(PlaywrightError):
+                page.wait_for_timeout(20)
+        if self.dead != CRASHED:
+            raise BrowserError(
+                self.dead or "the page did not crash",
+                f"read the end of {self.log_path}{_quoted_end(self)}",
+            )
+
+    def recover(self, prepare: Callable[[Page], None] = lambda _page: None) -> Page:
+        """Opens a crashed page's address again, in a new window in the old one's place.
+
+        Playwright never talks to a page again that has crashed, also when Chrome has
+        reloaded it: so it is another Page, which is given back, and `page` from now on.
+        `prepare` gets it before the address is opened. Raises BrowserError when the page
+        has not crashed, or when no window comes.
+        """
+        if self.dead != CRASHED:
+            raise BrowserError(
+                self.dead or "the page has not crashed",
+                "only a page that crashed can be recovered",
+            )
+        crashed = self.page
+        page = self._open_window()
+        self._follow(page)
+        self._dead = None
+        if self._window != (self.width, self.height):
+            self._set_bounds(*self._window)
+        self._await_view(*self._window)
+        prepare(page)
+        try:
+            # Its swapchain goes with it, and the new window's takes its place.
+            crashed.close()
+            page.goto(crashed.url, timeout=START_TIMEOUT * 1000)
+        except PlaywrightError as error:
+            self.check_alive()
+            raise BrowserError(
+                f"{crashed.url} did not load again: {error.message.split(chr(10))[0]}",
+                "check that its server still runs",
+            ) from error
+        return page
+
+    def _open_window(self) -> Page:
+        """A second start with the same profile: Chrome hands it over to the one that runs."""
+        command = [str(self._starter()), *self._arguments, f"--user-data-dir={self._profile}"]
+        if not self._sandbox:
+            command.append("--no-sandbox")
+        try:
+            with self.context.expect_page(timeout=START_TIMEOUT * 1000) as opened:
+                subprocess.run(
+                    command,
+                    env=self._variables(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    timeout=START_TIMEOUT,
+                    check=True,
+                )
+            return opened.value
+        except (PlaywrightError, subprocess.SubprocessError) as error:
+            raise BrowserError(
+                "Chrome opened no new window in the crashed one's place",
+                f"read the end of {self.log_path}{_quoted_end(self)}",
+            ) from error
+
+    def _await_view(self, wanted_width: int, wanted_height: int) -> None:
         """The page must be exactly as large as asked, and at the scale asked for."""
         until = time.monotonic() + VIEWPORT_TIMEOUT
         while True:
@@ -413,7 +558,7 @@ class BrowserSession:
             )
             scaled = math.isclose(ratio, self.scale, rel_tol=1e-6)  # Chrome has 32 bits of it
             width, height = round(width * self.scale), round(height * self.scale)
-            if scaled and (width, height) == (self.width, self.height):
+            if scaled and (width, height) == (wanted_width, wanted_height):
                 return
             if time.monotonic() > until:
                 break
@@ -426,11 +571,11 @@ class BrowserSession:
         remedy = "make the display larger than the window"
         if self.scale != 1:
             remedy = "choose a size that is a whole number of CSS pixels"
-        if width == self.width and height < self.height:
-            lost = self.height - height
+        if width == wanted_width and height < wanted_height:
+            lost = wanted_height - height
             remedy = f"a bar of Chrome takes {lost} px at the top; see which in {self.log_path}"
         raise BrowserError(
-            f"the page is {width}x{height} instead of {self.width}x{self.height}", remedy
+            f"the page is {width}x{height} instead of {wanted_width}x{wanted_height}", remedy
         )
 
     def _died(self, reason: str) -> None:
@@ -441,6 +586,7 @@ class BrowserSession:
         """Ends Chrome and Playwright and removes the profile, whatever fails on the way."""
         self._closing = True
         context, self._context = self._context, None
+        self._page = None
         playwright, self._playwright = self._playwright, None
         watchdog = threading.Timer(CLOSE_TIMEOUT, self._kill)
         watchdog.daemon = True

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.status import Status as Spinner
 from rich.table import Table
 
-from . import __version__, compare
+from . import __version__, compare, doctor
+from .baseline import Storage, open_run
 from .checks import Status
-from .errors import HarnessError, ScenarioError
+from .errors import EnvironmentProblem, HarnessError, ScenarioError
+from .movement import HEAD, Comparison, Outcome, compare_runs
 from .observer import Counting, Observer
 from .recorder import RecorderSettings
 from .replay import require_tapes
@@ -24,10 +29,21 @@ from .report import MEASURES_HEAD, measures_row
 from .scenario import load_scenarios
 from .scenario.loader import assignment
 from .scenario.nearest import unknown
+from .scenario.schema import to_json_schema
 from .session import Result, RunOptions, run_scenario
+from .starter import write_starter
 from .tape import SUFFIX, Tape
+from .tolerance import Tolerance, families, parse_option
 
 _STYLE = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_RUN: "yellow"}
+_MOVED_STYLE = {Outcome.REGRESSED: "bold red", Outcome.IMPROVED: "green"}
+_DOCTOR_STYLE = {
+    doctor.Status.OK: "green",
+    doctor.Status.MISSING: "bold red",
+    doctor.Status.BROKEN: "bold red",
+    doctor.Status.OPTIONAL: "yellow",
+    doctor.Status.NOT_RUN: "yellow",
+}
 
 
 class Progressing(Observer):
@@ -148,6 +164,8 @@ def show(result: Result, console: Console) -> None:
             markup=False,
             soft_wrap=True,  # one line in a log stays one line
         )
+    if result.headroom:
+        console.print(result.headroom, style="yellow", markup=False, soft_wrap=True)
     if result.missing:
         console.print(f"the site has no {', '.join(result.missing)}", style="yellow", markup=False)
     console.print()
@@ -159,10 +177,10 @@ def show(result: Result, console: Console) -> None:
         console.print(
             f"{label:>8}  {result.folder / name}", highlight=False, markup=False, soft_wrap=True
         )
-    if result.problems:
-        console.print()
-        for line in result.problems:
-            console.print(line, style="bold red", markup=False, highlight=False, soft_wrap=True)
+    for text in (str(result.failure) if result.failure else "", result.failure_table):
+        if text:
+            console.print()
+            console.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:
@@ -262,6 +280,103 @@ def _pipelines(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if all(m.exact for c in comparisons for m in c.measured) else 1
 
 
+def _compare(arguments: argparse.Namespace, console: Console) -> int:
+    storage = Storage.at(arguments.storage, Path())
+    comparison = compare_runs(
+        open_run(arguments.before, storage),
+        open_run(arguments.now, storage),
+        dict(arguments.tolerance),
+        any_environment=arguments.any_environment,
+    )
+    if arguments.json:
+        print(json.dumps(comparison.to_json(), indent=1, ensure_ascii=False))
+    else:
+        _show_movements(comparison, console, everything=arguments.all)
+    return 1 if comparison.regressed else 0
+
+
+def _show_movements(comparison: Comparison, console: Console, *, everything: bool) -> None:
+    shown = comparison.notable
+    if everything:
+        shown += [m for m in comparison.movements if m.outcome is Outcome.WITHIN]
+    if shown:
+        table = Table()
+        for head in HEAD:
+            table.add_column(
+                head, justify="right" if head in ("before", "now", "change") else "left"
+            )
+        for movement in shown:
+            table.add_row(*movement.row, style=_MOVED_STYLE.get(movement.outcome))
+        console.print(table)
+    for note in comparison.notes:
+        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    console.print(comparison.summary, markup=False, highlight=False, soft_wrap=True)
+
+
+def _schema(arguments: argparse.Namespace, console: Console) -> int:
+    text = json.dumps(to_json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if arguments.output is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        arguments.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write {arguments.output}: {error.strerror}",
+            "name a file in a folder that exists",
+        ) from error
+    console.print(f"written: {arguments.output}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace, console: Console) -> int:
+    findings = []
+    table = Table("", "what")
+    for head in ("found", "what to do"):
+        table.add_column(head, overflow="fold")  # a path that is cut helps nobody
+    as_table = console.is_terminal and not arguments.json
+    with console.status("looking …") if as_table else contextlib.nullcontext():
+        for finding in doctor.examine(arguments.browser, quick=arguments.quick):
+            findings.append(finding)
+            status = finding.status.value
+            if as_table:
+                texts = map(escape, (finding.name, finding.found, finding.remedy))
+                table.add_row(f"[{_DOCTOR_STYLE[finding.status]}]{status}[/]", *texts)
+            elif not arguments.json:
+                remedy = f"; what to do: {finding.remedy}" if finding.remedy else ""
+                print(f"{status}: {finding.name}: {finding.found}{remedy}", flush=True)
+    blocking = [finding.name for finding in findings if finding.blocks]
+    if arguments.json:
+        data = {"can_record": not blocking, "findings": [f.to_json() for f in findings]}
+        print(json.dumps(data, indent=1, ensure_ascii=False))
+        return EnvironmentProblem.exit_code if blocking else 0
+    if as_table:
+        console.print(table)
+    if blocking:
+        verdict = f"no recording can be made: {', '.join(blocking)}"
+    elif findings[-1].status is doctor.Status.OK:
+        verdict = "recordings can be made"
+    else:
+        verdict = "nothing is missing; whether frames arrive was not tried"
+    console.print(verdict, highlight=False, markup=False, soft_wrap=True)
+    return EnvironmentProblem.exit_code if blocking else 0
+
+
+def _new(arguments: argparse.Namespace, console: Console) -> int:
+    written = write_starter(arguments.name, arguments.dir, arguments.url)
+    for path in written:
+        console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"run it: harness run {written[-1]}", highlight=False, markup=False)
+    return 0
+
+
+def _tolerance(text: str) -> tuple[str, Tolerance]:
+    try:
+        return parse_option(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="harness",
@@ -352,6 +467,93 @@ def _parser() -> argparse.ArgumentParser:
     validate = commands.add_parser("validate", help="check scenario files without running them")
     validate.add_argument("scenario", nargs="+", type=Path)
     validate.set_defaults(act=_validate)
+
+    compared = commands.add_parser(
+        "compare",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="compare two runs or baselines: what moved, in which phase",
+        description="Compares the metrics of two runs, phase by phase. Exit code 1 when something "
+        "is worse\nthan its tolerance allows.",
+        epilog="""examples:
+  harness compare reports/run1 reports/run2
+  harness compare reports/run1/idle/metrics.json reports/run2/idle/metrics.json
+  harness compare 0001 0002                          stored baselines, by number
+  harness compare 0001 reports/latest --tolerance bytes:10% --tolerance psnr_y:0.5dB
+
+metrics: """
+        + textwrap.fill(", ".join(families()), 90, subsequent_indent="  ")
+        + "\ndocs/baselines.md says what each tolerates, and why.",
+    )
+    for name, what in (("before", "what to compare with"), ("now", "what is compared")):
+        compared.add_argument(
+            name,
+            help=f"{what}: a metrics.json, a folder of recordings, or a stored baseline's path, "
+            "number or ID",
+        )
+    compared.add_argument(
+        "--tolerance",
+        type=_tolerance,
+        action="append",
+        default=[],
+        metavar="METRIC:AMOUNT",
+        help="such as bytes:10%%, shares:5%%, encode:off; may be given more than once",
+    )
+    compared.add_argument(
+        "--storage",
+        metavar="DIR",
+        help="folder of baselines (default: $UISPLICE_BASELINES, or .baselines)",
+    )
+    compared.add_argument(
+        "--any-environment",
+        action="store_true",
+        help="compare also what other browsers, devices, encoders or views recorded",
+    )
+    compared.add_argument("--all", action="store_true", help="also what stayed within")
+    compared.add_argument("--json", action="store_true", help="everything, for programs")
+    compared.set_defaults(act=_compare)
+
+    schema = commands.add_parser(
+        "schema",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="print the JSON Schema of scenarios, for editors",
+        description="Prints the JSON Schema of scenario files.",
+        epilog="""example:
+  harness schema --output scenarios/scenario.schema.json
+  and as the first line of a scenario, for editors with the YAML language server:
+  # yaml-language-server: $schema=./scenario.schema.json""",
+    )
+    schema.add_argument("--output", type=Path, metavar="FILE", help="write it to a file")
+    schema.set_defaults(act=_schema)
+
+    doctored = commands.add_parser(
+        "doctor",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="what a recording needs: what is there, what is missing, what to install",
+        description="Looks at browser, Vulkan, layer, encoders, decoders and the rest, and records "
+        "a page for\nthree seconds. Exit code 0 when recordings can be made, else 3.",
+        epilog="examples:\n  harness doctor\n  harness doctor --quick --json\n"
+        "  harness doctor --browser /opt/google/chrome/chrome",
+    )
+    doctored.add_argument("--browser", help="as of `harness run`")
+    doctored.add_argument("--quick", action="store_true", help="do not try to record")
+    doctored.add_argument("--json", action="store_true", help="for programs")
+    doctored.set_defaults(act=_doctor)
+
+    new = commands.add_parser(
+        "new",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="write a commented scenario to begin with",
+        description="Writes DIR/NAME.yaml, a scenario that passes as it is. Without --url it opens "
+        "the site in\nDIR/site, or a small page that is written beside it. Never overwrites.",
+        epilog="examples:\n  harness new checkout\n"
+        "  harness new checkout --url https://localhost:8443/checkout",
+    )
+    new.add_argument("name", metavar="NAME", help="of the scenario's file, without .yaml")
+    new.add_argument(
+        "--dir", type=Path, default=Path("scenarios"), help="folder (default: %(default)s)"
+    )
+    new.add_argument("--url", help="http(s):// or file:// address to open")
+    new.set_defaults(act=_new)
     return parser
 
 

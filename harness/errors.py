@@ -56,3 +56,7 @@ class MediaError(HarnessError):
 
 class TapeError(HarnessError):
     """A tape is missing, damaged, foreign, of another version or of another scenario."""
+
+
+class BaselineError(HarnessError):
+    """A baseline is missing, damaged, or of another environment."""

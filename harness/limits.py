@@ -12,6 +12,8 @@ of the values it is compared with:
 | bitrate | bit/s | `bit/s`, `kbit/s`, `Mbit/s`, required |
 | size | bytes | `B`, `kB`, `MB`; a plain number is bytes |
 | level | dB | `dB`, or none |
+| time | seconds | `ms`, `s`, required |
+| ratio | 0 to 1 | none |
 
 Prefixes are decimal (1 kB = 1000 B). Numbers are computed in decimal and turned
 into the nearest float last, so `55% ± 8%` ends exactly at 0.47 and 0.63.
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
@@ -39,6 +42,8 @@ class Quantity(Enum):
     BITRATE = "bitrate"
     SIZE = "size"
     LEVEL = "level"
+    TIME = "time"
+    RATIO = "ratio"
 
 
 _UNITS: dict[Quantity, dict[str, Decimal]] = {
@@ -51,16 +56,31 @@ _UNITS: dict[Quantity, dict[str, Decimal]] = {
     },
     Quantity.SIZE: {"B": Decimal(1), "kB": Decimal(1000), "MB": Decimal(1_000_000)},
     Quantity.LEVEL: {"dB": Decimal(1)},
+    Quantity.TIME: {"ms": Decimal("0.001"), "s": Decimal(1)},
+    Quantity.RATIO: {},
 }
-_NEEDS_UNIT = {Quantity.SHARE: "%", Quantity.BITRATE: "Mbit/s"}
-_SHOWN_IN = {Quantity.SHARE: "%", Quantity.BITRATE: "kbit/s", Quantity.SIZE: "B"}
-_LARGEST = {Quantity.SHARE: Decimal(1)}
+_NEEDS_UNIT = {
+    Quantity.SHARE: ("%",),
+    Quantity.BITRATE: ("Mbit/s",),
+    Quantity.TIME: ("ms", "s"),
+}
+_SHOWN_IN = {
+    Quantity.SHARE: "%",
+    Quantity.BITRATE: "kbit/s",
+    Quantity.SIZE: "B",
+    Quantity.TIME: "ms",
+}
+_LARGEST = {Quantity.SHARE: Decimal(1), Quantity.RATIO: Decimal(1)}
+_LARGEST_TEXT = {Quantity.SHARE: "100%", Quantity.RATIO: "1"}
+_DIGITS = {Quantity.BITRATE: 3, Quantity.SIZE: 3, Quantity.RATIO: 4}
 _NOUN = {
     Quantity.SHARE: "a share",
     Quantity.COUNT: "a count",
     Quantity.BITRATE: "a bitrate",
     Quantity.SIZE: "a size",
     Quantity.LEVEL: "a level in dB",
+    Quantity.TIME: "a time",
+    Quantity.RATIO: "a ratio",
 }
 FORMS = "a number, a comparison ('<= 5'), a range ('1..5') or a tolerance ('5 ± 1')"
 
@@ -130,20 +150,28 @@ class Limit:
 
         Takes more digits where rounding would make a failure look like a pass.
         """
+        return self._shown(value, lambda rounded: self.accepts(rounded) == self.accepts(value))
+
+    def format_margin(self, margin: float) -> str:
+        """A margin (in the quantity's unit), with as many digits as it takes to tell it
+        from 0; a positive one without a sign."""
+        return self._shown(margin, lambda rounded: (rounded == 0) == (margin == 0))
+
+    def _shown(self, value: float, enough: Callable[[float], bool]) -> str:
         if not math.isfinite(value):
             return f"{value:f}"
         unit = self.unit or _SHOWN_IN.get(self.quantity, "")
         scale = _UNITS[self.quantity].get(unit, Decimal(1))
         shown = Decimal(str(value)) / scale
-        first = 3 if self.quantity in (Quantity.BITRATE, Quantity.SIZE) else 2
+        first = _DIGITS.get(self.quantity, 2)
         for digits in range(first, first + 5):
             rounded = round(shown, digits)
-            if self.accepts(float(rounded * scale)) == self.accepts(value):
+            if enough(float(rounded * scale)):
                 break
         number = f"{rounded:f}"
         if "." in number:
             number = number.rstrip("0").rstrip(".")
-        return str(_Amount(Decimal(number), unit))
+        return str(_Amount(Decimal("0" if number == "-0" else number), unit))
 
     def __str__(self) -> str:
         return self.text
@@ -192,6 +220,7 @@ class _Parser:
             Quantity.COUNT,
             Quantity.BITRATE,
             Quantity.SIZE,
+            Quantity.TIME,
         )
         if relative:
             value = self._value(middle)
@@ -217,9 +246,9 @@ class _Parser:
         if not amount.unit:
             needed = _NEEDS_UNIT.get(self.quantity)
             if needed and amount.number != 0:
-                wanted = _Amount(amount.number, needed)
+                wanted = " or ".join(f"'{_Amount(amount.number, unit)}'" for unit in needed)
                 raise LimitError(
-                    f"'{self.text}' has no unit; {_NOUN[self.quantity]} is written '{wanted}'"
+                    f"'{self.text}' has no unit; {_NOUN[self.quantity]} is written {wanted}"
                 )
             return amount.number
         if amount.unit not in self.units:
@@ -258,7 +287,8 @@ class _Parser:
             if smallest is not None and bound < smallest:
                 raise LimitError(f"'{self.text}' is below 0: {_NOUN[self.quantity]} never is")
             if largest is not None and bound > largest:
-                raise LimitError(f"'{self.text}' is above 100%: {_NOUN[self.quantity]} never is")
+                most = _LARGEST_TEXT[self.quantity]
+                raise LimitError(f"'{self.text}' is above {most}: {_NOUN[self.quantity]} never is")
         if strict and (
             (high is not None and high == smallest) or (low is not None and low == largest)
         ):

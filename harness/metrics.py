@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .recorder import Picture, Recording, Tick, TickClass
+from .recorder import Picture, RecorderSettings, Recording, Tick, TickClass
 
 FORMAT = 2
 """Version of metrics.json; rises when a field changes its meaning."""
@@ -83,7 +84,11 @@ class Measures:
     the ticks. bytes are of access units; bitrate is bit/s over the ticks'
     time. psnr_y is dB over the luma of all pictures, None without a picture.
     patched_mbs went out as I_PCM because they could not be expressed; fallbacks
-    are keyframes because parts of a picture did not fit together.
+    are keyframes because parts of a picture did not fit together. presents and
+    coalesced are the accounts of `Frames`. regions is the most that one picture has.
+    ssim is the mean over the pictures, None where it was not measured; latency is
+    from present to access unit in ms, None in a replay and without a picture that
+    had a present.
     """
 
     ticks: int
@@ -100,6 +105,11 @@ class Measures:
     psnr_y: float | None
     patched_mbs: int
     fallbacks: int
+    presents: int
+    coalesced: int
+    regions: int
+    ssim: float | None
+    latency: Spread | None
 
     @property
     def coded(self) -> int:
@@ -107,7 +117,9 @@ class Measures:
         return sum(count for kind, count in self.pictures.items() if kind != "none")
 
     @classmethod
-    def of(cls, ticks: Sequence[Tick], fps: int, pixels: int) -> Measures:
+    def of(cls, ticks: Sequence[Tick], settings: RecorderSettings, *, live: bool) -> Measures:
+        """Of any ticks of a recording made with `settings`; `live` as in Recording."""
+        fps = settings.fps
         counts = {kind.name.lower(): 0 for kind in TickClass}
         pictures = {kind.name.lower(): 0 for kind in Picture}
         for tick in ticks:
@@ -128,10 +140,39 @@ class Measures:
             region_idrs=sum(tick.region_idr for tick in ticks),
             region_leaks=sum(tick.region_leaks > 0 for tick in ticks),
             dropped=sum(tick.dropped for tick in ticks),
-            psnr_y=_psnr(sum(tick.sse_y for tick in coded), len(coded) * pixels),
+            psnr_y=psnr(
+                sum(tick.sse_y for tick in coded), len(coded) * settings.width * settings.height
+            ),
             patched_mbs=sum(tick.patched_mbs for tick in ticks),
             fallbacks=sum(tick.fallback for tick in ticks),
+            presents=sum(tick.presents + tick.dropped for tick in ticks),
+            coalesced=sum(tick.coalesced for tick in ticks),
+            regions=max((tick.regions for tick in ticks), default=0),
+            ssim=round(statistics.fmean(tick.ssim for tick in coded), 6)
+            if settings.measure and coded
+            else None,
+            latency=Spread.of(tick.latency_ms for tick in ticks if has_latency(tick))
+            if live
+            else None,
         )
+
+
+def has_latency(tick: Tick) -> bool:
+    """False without a picture of a present, and for the first one: its frame was there
+    before the recording began."""
+    return tick.picture is not Picture.NONE and tick.latency_ms > 0 and tick.index > 0
+
+
+def peak_bitrate(ticks: Sequence[Tick], fps: int, window: int) -> tuple[float, int] | None:
+    """The largest mean bitrate in bit/s over `window` ticks in a row, and the place in
+    `ticks` where they begin. None where there are fewer ticks."""
+    if not 0 < window <= len(ticks):
+        return None
+    sums = [0, *itertools.accumulate(tick.bytes for tick in ticks)]
+    most, start = max(
+        (sums[first + window] - sums[first], -first) for first in range(len(ticks) - window + 1)
+    )
+    return most * 8 * fps / window, -start
 
 
 @dataclass(frozen=True)
@@ -171,7 +212,7 @@ class Metrics:
         return data
 
 
-def _psnr(squared_error: float, samples: int) -> float | None:
+def psnr(squared_error: float, samples: int) -> float | None:
     """dB; None if there is nothing to measure, 99.0 for no error at all."""
     if samples == 0:
         return None
@@ -209,7 +250,6 @@ def measure(
     """Computes all metrics of a recording. A tick belongs to the phase whose
     span holds its time; ticks behind the last span belong to the last phase."""
     settings = recording.settings
-    pixels = settings.width * settings.height
     phases = []
     first = 0
     for number, span in enumerate(spans):
@@ -232,7 +272,7 @@ def measure(
                 first_tick=first,
                 end_tick=max(first, end),
                 overran=round(max(0.0, overran), 3),
-                measures=Measures.of(recording.ticks[first:end], settings.fps, pixels),
+                measures=Measures.of(recording.ticks[first:end], settings, live=recording.live),
             )
         )
         first = max(first, end)
@@ -246,8 +286,7 @@ def measure(
             spread = Spread.of(
                 getattr(tick, field)
                 for tick in recording.ticks
-                # The first picture has no latency: its frame was there before.
-                if tick.picture is kind and not (name == "latency" and tick.index == 0)
+                if tick.picture is kind and (name != "latency" or has_latency(tick))
             )
             if spread:
                 times[f"{name}_{kind.name.lower()}"] = spread
@@ -258,7 +297,9 @@ def measure(
         height=settings.height,
         # Drops behind the last frame read belong to no phase, but to the whole.
         total=dataclasses.replace(
-            Measures.of(recording.ticks, settings.fps, pixels), dropped=frames.dropped
+            Measures.of(recording.ticks, settings, live=recording.live),
+            dropped=frames.dropped,
+            presents=frames.presented,
         ),
         frames=frames,
         phases=tuple(phases),

@@ -1,39 +1,51 @@
-"""The pytest plugin: scenarios as tests, and the `recording` fixture.
+"""The pytest plugin: scenarios as tests, and fixtures for tests written in Python.
 
 Collected as scenarios: every `*.yaml` and `*.yml` in a folder named `scenarios`,
 every one named on the command line, and elsewhere those that look like one (a
 line that starts with `open:`).
+
+Read it top to bottom: options, collection, reports, fixtures, summary. The items are in
+scenario_item.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import allure
 import pytest
+from playwright.sync_api import Page
 
-from .errors import HarnessError, ScenarioError
+from . import baseline_plugin
+from .allure_report import attach
+from .errors import ScenarioError
+from .headroom import complaints_in
 from .metrics import PhaseSpan, measure
 from .observer import Observer
 from .recorder import RecorderSettings
-from .report import MEASURES_HEAD, measures_row
-from .scenario import Scenario, load_scenario
+from .scenario import load_scenario
+from .scenario.loader import assignment
+from .scenario.nearest import unknown
+from .scenario_item import (
+    PHASE,
+    PHASES,
+    RUN,
+    PhaseReports,
+    Run,
+    ScenarioFailure,
+    ScenarioFile,
+    ScenarioItem,
+)
 from .session import Result, RunOptions, Session, SessionSettings, conclude, run_scenario
 
 _LOOKS_LIKE_A_SCENARIO = re.compile(r"^open:", re.M)
-_FOLDER = pytest.StashKey[Path]()
-
-
-class ScenarioFailure(AssertionError):
-    """A scenario whose expectations or checks did not all pass.
-
-    An AssertionError, because Allure reports anything else as broken, not failed.
-    """
+_WORKER_FOLDER = "uisplice_recordings"  # what the controller of pytest-xdist tells its workers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,6 +59,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--recordings",
         metavar="DIR",
         help="folder for streams, metrics and reports (default: reports/<date and time>)",
+    )
+    group.addoption(
+        "--scenario-set",
+        action="append",
+        default=[],
+        type=assignment,
+        metavar="NAME=VALUE",
+        help="set a variable of the scenarios, or choose one value of a matrix (repeatable)",
     )
     group.addoption(
         "--wsi",
@@ -65,20 +85,57 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="play the scenarios' tapes instead of a browser, as fast as the machine goes",
     )
+    baseline_plugin.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--tape-record") and config.getoption("--tape-replay"):
         raise pytest.UsageError("--tape-record and --tape-replay exclude each other")
     config.addinivalue_line("markers", "scenario: a YAML scenario, played in a real Chrome")
-    chosen = config.getoption("--recordings")
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = Path(str(chosen)) if chosen else config.rootpath / "reports" / stamp
-    config.stash[_FOLDER] = folder
+    config.stash[RUN] = Run(_recordings(config), _options(config))
+    baseline_plugin.configure(config)
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(_Workers(config), "uisplice-workers")
+    if not _is_worker(config):
+        config.pluginmanager.register(PhaseReports(config), "uisplice-phases")
+
+
+def _recordings(config: pytest.Config) -> Path:
+    """One folder for the whole run, also where several workers share it."""
+    told = getattr(config, "workerinput", {}).get(_WORKER_FOLDER)
+    chosen = told or config.getoption("--recordings")
+    if chosen:
+        return (config.invocation_params.dir / str(chosen)).absolute()
+    return config.rootpath / "reports" / datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+class _Workers:
+    """Tells the workers of pytest-xdist what they share. Displays, ports, shared memory and
+    profiles need no telling: each session finds its own."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._folder = config.stash[RUN].folder
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput[_WORKER_FOLDER] = str(self._folder)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _options(config: pytest.Config) -> RunOptions:
+    return RunOptions(
+        browser=config.getoption("--browser-path"),
+        wsi=cast('Literal["virtual", "passthrough"] | None', config.getoption("--wsi")),
+        tape_record=config.getoption("--tape-record"),
+        tape_replay=config.getoption("--tape-replay"),
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"uisplice: recordings go to {config.stash[_FOLDER]}"
+    return f"uisplice: recordings go to {config.stash[RUN].folder}"
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -108,109 +165,46 @@ def _looks_like_a_scenario(path: Path) -> bool:
         return False
 
 
-class ScenarioFile(pytest.File):
-    """A YAML file; it holds one scenario."""
-
-    def collect(self) -> Iterator[pytest.Item]:
-        try:
-            scenario = load_scenario(self.path)
-        except ScenarioError as error:
-            # Collecting fails with our message alone, not with a traceback of the loader.
-            raise self.CollectError(str(error)) from None
-        yield ScenarioItem.from_parent(self, name=self.path.stem, scenario=scenario)
-
-
-class ScenarioItem(pytest.Item):
-    """One scenario, recorded when the test runs."""
-
-    def __init__(self, *, scenario: Scenario, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self.scenario = scenario
-        self.result: Result | None = None
-        self.add_marker(pytest.mark.scenario)
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, 0, f"scenario: {self.scenario.title}"
-
-    def runtest(self) -> None:
-        allure.dynamic.title(self.scenario.title)
-        if self.scenario.description:
-            allure.dynamic.description(self.scenario.description)
-        allure.dynamic.feature("scenarios")
-        folder = self.config.stash[_FOLDER] / self.path.stem
-        self.result = run_scenario(self.scenario, folder, _options(self.config), _AllureSteps())
-        _attach(self.result)
-        self.add_report_section("call", "recording", _text_table(self.result))
-        if self.result.failure is not None:
-            raise self.result.failure
-        if self.result.problems:
-            raise ScenarioFailure("\n".join(self.result.problems))
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        error = excinfo.value
-        if isinstance(error, (HarnessError, ScenarioFailure)):
-            lines = [f"{self.path.name}: {self.scenario.title}", "", str(error)]
-            if self.result is not None:
-                lines += ["", f"evidence: {self.result.folder}"]
-            return "\n".join(lines)
-        return super().repr_failure(excinfo, style)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A variable that no scenario has is a mistake of the command line."""
+    given = [name for name, _ in session.config.getoption("--scenario-set")]
+    if not given or session.testsfailed:
+        return
+    scenarios = [item.scenario for item in session.items if isinstance(item, ScenarioItem)]
+    known = sorted({name for scenario in scenarios for name, _ in scenario.variables})
+    for name in given:
+        if scenarios and name not in known:
+            raise pytest.UsageError(f"--scenario-set: {unknown('variable', name, known)}")
 
 
-class _AllureSteps(Observer):
-    """Phases and steps become Allure's nested steps."""
-
-    @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        with allure.step(name):
-            yield
-
-    @contextlib.contextmanager
-    def step(self, text: str) -> Iterator[None]:
-        with allure.step(text):
-            yield
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A scenario's report carries how its phases ended."""
+    report = yield
+    if isinstance(item, ScenarioItem) and call.when == "call":
+        setattr(report, PHASES, item.phase_facts())
+    return report
 
 
-def _options(config: pytest.Config) -> RunOptions:
-    return RunOptions(
-        browser=config.getoption("--browser-path"),
-        wsi=cast('Literal["virtual", "passthrough"] | None', config.getoption("--wsi")),
-        tape_record=config.getoption("--tape-record"),
-        tape_replay=config.getoption("--tape-replay"),
-    )
+def pytest_report_teststatus(
+    report: pytest.CollectReport | pytest.TestReport,
+) -> tuple[str, str, str] | None:
+    """Phases are counted as phases: `1 passed, 10 phases passed`. They print no letter, or
+    they would count as tests in the progress."""
+    if not hasattr(report, PHASE):
+        return None
+    outcome = "xfailed" if hasattr(report, "wasxfail") else report.outcome
+    return _PHASE_COUNTS[outcome], "", ""
 
 
-def _text_table(result: Result) -> str:
-    if result.metrics is None:
-        return "nothing was recorded"
-    rows = [MEASURES_HEAD]
-    rows += [measures_row(p.name, p.measures) for p in result.metrics.phases]
-    rows.append(measures_row("whole recording", result.metrics.total))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(MEASURES_HEAD))]
-    lines = [
-        "  ".join(
-            cell.ljust(w) if i == 0 else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
-    lines += [f"{c.status.value}: {c.name}: {c.summary}" for c in result.checks]
-    return "\n".join([*lines, f"files: {result.folder}"])
-
-
-def _attach(result: Result) -> None:
-    kinds = {
-        "report.html": ("report", "text/html", "html"),
-        "metrics.json": ("metrics", "application/json", "json"),
-        "live_spliced.mp4": ("stream, remuxed for browsers", "video/mp4", "mp4"),
-        "live_spliced.mkv": ("stream", "video/x-matroska", "mkv"),
-        "chrome.log": ("Chrome and layer log", "text/plain", "log"),
-    }
-    for name, (title, mime, extension) in kinds.items():
-        path = result.folder / name
-        if path.is_file():
-            allure.attach.file(str(path), name=title, attachment_type=mime, extension=extension)
-    for path in result.screenshots:
-        allure.attach.file(str(path), name=path.stem, attachment_type=allure.attachment_type.PNG)
+_PHASE_COUNTS = {
+    "passed": "phases passed",
+    "failed": "phases failed",
+    "skipped": "phases not reached",
+    "xfailed": "phases xfailed",
+}
 
 
 class RecordedSession:
@@ -221,7 +215,15 @@ class RecordedSession:
         self._session = session
         self._result: Result | None = None
         self.spans: list[PhaseSpan] = []
-        self.page = session.page
+
+    @property
+    def page(self) -> Page:
+        """Playwright's page; another one once a crashed page was recovered."""
+        return self._session.page
+
+    def resize(self, width: int, height: int) -> None:
+        """Gives the window another size in device pixels; the stream keeps its own."""
+        self._session.resize(width, height)
 
     @property
     def result(self) -> Result:
@@ -252,51 +254,66 @@ class RecordedSession:
 
 
 @pytest.fixture
+def recorder_settings() -> dict[str, Any]:
+    """Override it to change what every `recording` of a module or folder is made with:
+    fields of RecorderSettings, such as `{"width": 1920, "height": 1080, "qp": 26}`."""
+    return {}
+
+
+@pytest.fixture
+def session_settings() -> dict[str, Any]:
+    """Override it to change where every `recording` takes its page from: fields of
+    SessionSettings, such as `{"clips": ("bikes",), "reduced_motion": True}`."""
+    return {}
+
+
+@pytest.fixture
 def recording(
     request: pytest.FixtureRequest,
+    recorder_settings: dict[str, Any],
+    session_settings: dict[str, Any],
 ) -> Callable[..., contextlib.AbstractContextManager[RecordedSession]]:
     """Records what a test does with a page.
 
-    Call it with `open=` (a path on `site` or a URL) and, as wanted, `site`, `clips`,
-    `fps`, `width`, `height` (device pixels), `scale` (device pixels a CSS pixel), `qp`,
-    `preset`, `guard`, `ready`, `check` (True: a stream that fails a check fails the test
-    when the `with` ends); other fields of RecorderSettings too. Skipped under
-    --tape-replay: only scenarios have tapes.
+    Call it with `open=` (a path on `site`, which is relative to the test's file, or a URL)
+    and, as wanted, with other fields of SessionSettings (`clips`, `ready`, `scale`, ...) and
+    of RecorderSettings (`fps`, `width`, `height`, `qp`, `preset`, `guard`, ...). With `check`
+    (the default) a stream that fails a check fails the test when the `with` ends. Skipped
+    under --tape-replay: only scenarios have tapes.
     """
     config = request.config
     if config.getoption("--tape-replay"):
         pytest.skip("a test in Python drives the page itself: there is no tape of it")
+    run = config.stash[RUN]
+    of_session, of_recorder = (
+        {field.name for field in dataclasses.fields(model)}
+        for model in (SessionSettings, RecorderSettings)
+    )
     count = 0
 
     @contextlib.contextmanager
-    def record(
-        *,
-        open: str,
-        site: str | Path | None = None,
-        clips: tuple[str, ...] = (),
-        ready: str | None = None,
-        scale: float = 1,
-        check: bool = True,
-        **encoder: Any,
-    ) -> Iterator[RecordedSession]:
+    def record(*, open: str, check: bool = True, **given: Any) -> Iterator[RecordedSession]:
         nonlocal count
         count += 1
         name = re.sub(r"[^\w.-]+", "-", request.node.name) + (f"-{count}" if count > 1 else "")
-        options = _options(config)
-        settings = SessionSettings(
-            folder=config.stash[_FOLDER] / name,
-            open=open,
-            recorder=RecorderSettings(**encoder),
-            title=request.node.name,
-            site=request.path.parent / site if site is not None else None,
-            clips=clips,
-            clip_folders=(request.path.parent,),
-            wsi=options.wsi or "virtual",
-            scale=scale,
-            ready=ready,
-            browser=options.browser,
-            scenario_path=request.path,
-        )
+        for key in given:
+            if key not in of_session | of_recorder:
+                raise TypeError(f"recording: {unknown('setting', key, of_session | of_recorder)}")
+        recorder = {**recorder_settings, **{k: v for k, v in given.items() if k in of_recorder}}
+        session_given = {k: v for k, v in given.items() if k in of_session}
+        fields = {
+            "folder": run.folder / name,
+            "title": request.node.name,
+            "clip_folders": (request.path.parent,),
+            "wsi": run.options.wsi or "virtual",
+            "browser": run.options.browser,
+            "scenario_path": request.path,
+            **session_settings,
+            **session_given,
+        }
+        if fields.get("site") is not None:
+            fields["site"] = request.path.parent / fields["site"]
+        settings = SessionSettings(open=open, recorder=RecorderSettings(**recorder), **fields)
         with Session(settings) as session:
             session.open()
             recorded = RecordedSession(session)
@@ -310,22 +327,58 @@ def recording(
                 spans = recorded.spans or [PhaseSpan("recording", 0.0, stopped.duration)]
                 metrics = measure(stopped, settings.title, spans, session.marks, environment)
                 recorded.result = conclude(session.evidence, metrics, (), None, Observer())
-                _attach(recorded.result)
+                attach(recorded.result)
         if check and not recorded.result.passed:
             raise ScenarioFailure("\n".join(recorded.result.problems))
 
     return record
 
 
+@pytest.fixture
+def play(request: pytest.FixtureRequest) -> Callable[..., Result]:
+    """Plays a scenario file from a test: `result = play("seek.yaml", profile="Kofi")`.
+
+    The path is relative to the test's file; keywords set the scenario's variables. The
+    result has the metrics, verdicts and files; nothing fails by itself: `assert
+    result.passed, result.problems`. Raises ScenarioError for a file that cannot be used.
+    """
+    config = request.config
+    run = config.stash[RUN]
+
+    def play_file(path: str | Path, **variables: object) -> Result:
+        texts = {name: str(value) for name, value in variables.items()}
+        scenario = load_scenario(request.path.parent / path, texts)
+        for name in texts:
+            if name not in dict(scenario.variables):
+                known = [known for known, _ in scenario.variables]
+                raise ScenarioError(f"{path}: {unknown('variable', name, known)}")
+        test = re.sub(r"[^\w.-]+", "-", request.node.name)
+        result = run_scenario(
+            scenario, run.folder / test / scenario.folder_name, run.options, Observer()
+        )
+        attach(result)
+        return result
+
+    return play_file
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    folder = config.stash[_FOLDER]
-    if folder.is_dir() and any(folder.iterdir()):
-        terminalreporter.write_line(f"recordings: {folder}")
-        latest = folder.parent / "latest"
-        # A convenience: never worth failing a run for.
-        with contextlib.suppress(OSError):
-            if latest.is_symlink() or not latest.exists():
-                latest.unlink(missing_ok=True)
-                latest.symlink_to(folder.name)
+    folder = config.stash[RUN].folder
+    if _is_worker(config) or not folder.is_dir() or not any(folder.iterdir()):
+        return
+    terminalreporter.write_line(f"recordings: {folder}")
+    if config.get_verbosity() > 0:
+        terminalreporter.section("phases")
+        for outcome, count in _PHASE_COUNTS.items():
+            for report in terminalreporter.stats.get(count, ()):
+                terminalreporter.write_line(f"{outcome:>8}  {report.nodeid}")
+    for line in complaints_in(folder):
+        terminalreporter.write_line(line, yellow=True)
+    latest = folder.parent / "latest"
+    # A convenience: never worth failing a run for.
+    with contextlib.suppress(OSError):
+        if latest.is_symlink() or not latest.exists():
+            latest.unlink(missing_ok=True)
+            latest.symlink_to(folder.name)

@@ -73,7 +73,7 @@ class RecorderSettings:
     percent of the view is left to encoder 1, and so is a video that has not stood
     still for adopt_after pictures: one about to move would lose its region at
     once. keyframe_interval is in ticks, 0: only the
-    first picture. measure adds SSIM to every tick (slow).
+    first picture. measure adds SSIM to every picture, about 2 ms at 720p.
     """
 
     width: int = 1280
@@ -97,7 +97,9 @@ class RecorderSettings:
 @dataclass(frozen=True)
 class Tick:
     """One tick of the frame clock. Times are milliseconds except `time` and
-    `present`, which are seconds from the recording's start."""
+    `present`, which are seconds from the recording's start. `region_rects` are the
+    regions of the tick's picture, guard included, and `region` is their bounding box;
+    a tick without a spliced or merged picture has none."""
 
     index: int
     time: float
@@ -120,6 +122,7 @@ class Tick:
     dirty: Rect
     region: Rect
     regions: int
+    region_rects: tuple[Rect, ...]
     videos: int
     slices: int
     frame_num: int
@@ -387,6 +390,7 @@ def to_tick(raw: Any, origin_ns: int) -> Tick:
         dirty=_rect(raw.dirty),
         region=_rect(raw.region),
         regions=raw.regions,
+        region_rects=tuple(_rect(raw.region_rects[i]) for i in range(raw.regions)),
         videos=raw.region_count,
         slices=raw.slices,
         frame_num=raw.frame_num,

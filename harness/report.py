@@ -13,6 +13,7 @@ from typing import Any
 import av
 
 from .checks import CheckResult, Status
+from .failure_table import FAILURE_HEAD, failure_rows
 from .metrics import Measures, Metrics
 from .recorder import Picture, Rect, Tick, TickClass
 from .verdict import Verdict
@@ -27,7 +28,7 @@ _MARK = {Status.PASSED: "✔", Status.FAILED: "✘", Status.NOT_RUN: "–"}  # n
 
 
 def write_ticks(path: Path, ticks: Sequence[Tick]) -> None:
-    """One line a tick, every field; rectangles as `x y w h`."""
+    """One line a tick, every field; rectangles as `x y w h`, several with `;` between."""
     names = [field.name for field in dataclasses.fields(Tick)]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -41,6 +42,8 @@ def _cell(value: Any) -> Any:
         return value.name
     if isinstance(value, Rect):
         return " ".join(str(v) for v in value) if value.w else ""
+    if isinstance(value, tuple):
+        return "; ".join(str(_cell(part)) for part in value)
     if isinstance(value, float):
         return f"{value:.6g}"
     return value
@@ -188,6 +191,7 @@ th:first-child,td:first-child,.text th,.text td{text-align:left}th{color:#93a1b0
 .numbers{display:flex;color:#93a1b0;font-size:12px;text-align:center}
 .numbers span{min-width:0;overflow:hidden}.legend{color:#93a1b0;font-size:13px}
 .key{margin-right:18px}.key i{display:inline-block;width:12px;height:12px;margin-right:6px}
+.failures td:not(:last-child){white-space:nowrap}
 .failed td{color:#ff9d8a}.not_run td{color:#d9c27a}.banner{padding:10px 14px;border-radius:6px;
 white-space:pre-wrap;background:#173226}.banner.bad{background:#401d1a}video{width:100%;
 max-width:860px;background:#000}
@@ -200,16 +204,23 @@ def write_html(
     ticks: Sequence[Tick],
     checks: Sequence[CheckResult],
     verdicts: Sequence[Verdict],
-    problems: Sequence[str],
+    broken: str,
     video: str | None,
 ) -> None:
-    """report.html: one page, no script, nothing loaded but the video beside it."""
+    """report.html: one page, no script, nothing loaded but the video beside it. `broken`
+    says what broke the recording off, if anything did."""
     m, frames = metrics.total, metrics.frames
+    failed = failure_rows(verdicts, checks)
+    told = [broken] if broken else []
+    if failed:
+        told.append(f"{len(failed)} of the expectations and checks did not pass.")
     banner = (
-        f'<div class="banner bad">{html.escape(chr(10).join(problems))}</div>'
-        if problems
+        f'<div class="banner bad">{html.escape(chr(10).join(told))}</div>'
+        if told
         else '<div class="banner">Every check and expectation passed.</div>'
     )
+    if failed:
+        banner += f'<div class="text failures">{_table(FAILURE_HEAD, failed)}</div>'
     facts = [
         ["ticks", str(m.ticks), "presents", str(frames.presented)],
         ["duration", f"{m.duration:.2f} s", "encoded", str(frames.encoded)],

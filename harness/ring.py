@@ -109,6 +109,11 @@ class FrameRing:
             passthrough=bool(h.passthrough),
         )
 
+    def set_window(self, width: int, height: int) -> None:
+        """Says how large the main window is now; the layer looks for it by its size when
+        it loses sight of it."""
+        self._native.lib.uis_ring_set_window(self.pointer, width, height)
+
     def set_regions(self, regions: Sequence[VideoRegion]) -> None:
         """Tells the recorder where videos are and whether they play."""
         ffi = self._native.ffi

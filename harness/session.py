@@ -8,7 +8,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -22,6 +22,8 @@ from .browser import BrowserSession, LayerEnvironment, find_browser
 from .checks import CheckResult, Status, check_recording
 from .display import VirtualDisplay
 from .errors import CaptureError, EnvironmentProblem, HarnessError, RecorderError, TapeError
+from .failure_table import failure_table
+from .headroom import Usage, UsageMeter, complaint
 from .media import prepare_clips
 from .metrics import Mark, Metrics, PhaseSpan, measure
 from .native import layer_dir, native
@@ -31,17 +33,18 @@ from .recorder import Recorder, RecorderSettings, Recording
 from .replay import Counter, environment_of, open_tape, replay
 from .report import remux_to_mp4, write_html, write_metrics, write_ticks
 from .ring import FrameRing
-from .scenario import Locator, Network, Scenario
+from .scenario import Locator, Network, Phase, Scenario
 from .server import SiteServer
 from .steps import StepRunner, Window
-from .tape import TapedSpan, TapeHeader, recipe_of, tape_path
+from .tape import TapedOutcome, TapedSpan, TapeHeader, recipe_of, tape_path
 from .tape_writer import open_spool, require_folder, write_tape
-from .verdict import Verdict, failures, judge, standing_checks
+from .verdict import PageOutcome, Verdict, failures, judge, standing_checks
 from .video_state import VideoStateTracker
 
 STREAM_NAME = "live_spliced.mkv"
 _SLOTS = 12  # half a second at 24 frames a second
 _TAPE_SLOTS = 24  # a tape costs the recorder time as well, and a frame lost is lost for good
+_SHORTEST_LOOK = 0.25  # seconds that an expectation of the page has when its phase is over
 FIRST_FRAME_TIMEOUT = 20.0  # seconds from the page's load to its first captured frame
 _DRIVER_FOLDERS = ("/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d")
 
@@ -88,6 +91,7 @@ class Evidence:
     recording: Recording
     screenshots: tuple[Path, ...] = ()
     missing: tuple[str, ...] = ()
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True)
@@ -103,12 +107,19 @@ class Result:
     failure: HarnessError | None
     screenshots: tuple[Path, ...] = ()
     missing: tuple[str, ...] = ()  # paths of the site that were asked for and not found
+    headroom: str | None = None  # what is to be said where the machine did not keep up
 
     @property
     def problems(self) -> list[str]:
         """One line for everything that did not pass; empty when all is well."""
         broken = [str(self.failure)] if self.failure else []
         return broken + failures(self.verdicts, self.checks)
+
+    @property
+    def failure_table(self) -> str:
+        """What did not pass as one table of text, without what broke it off; empty when
+        every expectation and check passed."""
+        return failure_table(self.verdicts, self.checks)
 
     @property
     def passed(self) -> bool:
@@ -165,7 +176,8 @@ class Session:
         self._recorder: Recorder | None = None
         self._browser: BrowserSession | None = None
         self._server: SiteServer | None = None
-        self._opened_ns = 0
+        self._meter: UsageMeter | None = None
+        self._usage: Usage | None = None
 
     def __enter__(self) -> Self:
         s, r = self.settings, self.settings.recorder
@@ -201,8 +213,8 @@ class Session:
             if s.storage_state is not None:
                 state = StorageState.read(s.storage_state)
                 restore(self._browser.context, state, self._server.url)
-            tracker = VideoStateTracker(self._ring.set_regions, r.width, r.height)
-            tracker.attach(self._browser.context)
+            self._tracker = VideoStateTracker(self._ring.set_regions, r.width, r.height)
+            self._tracker.attach(self._browser.context)
             self._recorder = Recorder(r, self._ring, s.folder / STREAM_NAME, self._spool)
             self._cleanup.callback(self._recorder.close)
             self.runner = StepRunner(
@@ -236,8 +248,12 @@ class Session:
     @property
     def page(self) -> Page:
         """Playwright's page."""
+        return self.browser.page
+
+    @property
+    def browser(self) -> BrowserSession:
         assert self._browser is not None
-        return self._browser.page
+        return self._browser
 
     @property
     def recorder(self) -> Recorder:
@@ -259,6 +275,7 @@ class Session:
             self.recording,
             tuple(self.screenshots),
             self.missing,
+            self._usage,
         )
 
     def open(self) -> None:
@@ -276,6 +293,7 @@ class Session:
 
     def start(self) -> None:
         """Starts the recording with the frame now on screen."""
+        self._meter = UsageMeter()
         self.recorder.start()
 
     def wait(self, seconds: float) -> None:
@@ -289,6 +307,43 @@ class Session:
         self.runner.sleep(seconds)
         self._check_recorder()
 
+    def resize(self, width: int, height: int) -> None:
+        """Resizes the window, device pixels; the stream keeps its size, and what the window
+        does not cover is black in it. Raises BrowserError as BrowserSession.resize does.
+        """
+        self._check_recorder()
+        self.browser.resize(width, height)
+        self._ring.set_window(width, height)
+
+    def crash_page(self, seconds: float = 0.0) -> None:
+        """Crashes the page and leaves Chrome's page for crashes on screen for so long. Only
+        `recover` and `stop` may follow.
+
+        Raises:
+            BrowserError: the page did not crash, or Chrome ended with it.
+            RecorderError: the recording broke off.
+        """
+        self._check_recorder()
+        self.browser.crash_page()
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))  # Playwright waits on no page that has crashed
+            self._check_recorder()
+
+    def recover(self, prepare: Callable[[Page], None] = lambda _page: None) -> Page:
+        """Opens the crashed page's address again in its place, and gives the new Page, which
+        is `page` from now on; `prepare` gets it before. Raises BrowserError as
+        BrowserSession.recover does.
+        """
+
+        def prepared(page: Page) -> None:
+            self._tracker.follow(page)
+            prepare(page)
+
+        self._check_recorder()
+        self.runner.page = self.browser.recover(prepared)
+        return self.runner.page
+
     def _check_recorder(self) -> None:
         if self.recorder.failed:
             raise RecorderError(self.recorder.failed, "see the report of what was recorded")
@@ -297,6 +352,7 @@ class Session:
         """Ends the recording; `duration` in seconds, default now."""
         if self.recording is None:
             self.recording = self.recorder.stop(duration)
+            self._usage = self._meter.usage() if self._meter else None
         return self.recording
 
     def environment(self) -> dict[str, str]:
@@ -371,23 +427,41 @@ class Session:
         recorder = self._recorder
         return recorder.ticks if recorder is not None and recorder.started else None
 
-    def picture_of_failure(self) -> None:
-        """A last screenshot, if Chrome can still give one."""
+    def picture_of_failure(self, name: str = "at failure") -> None:
+        """A screenshot for a diagnosis, if Chrome can still give one."""
         with contextlib.suppress(Exception):
-            self._screenshot("at-failure", self.page.screenshot(timeout=3000))
+            self._screenshot(name, self.page.screenshot(timeout=3000))
 
 
 class _SessionWindow(Window):
-    """The session's window, as steps see it."""
+    """The session's window, as steps see it. What is said of the network holds for the page
+    that comes after a crash, too."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._shaper: NetworkShaper | None = None
+        self._network = Network()
+
+    def resize(self, width: int, height: int) -> None:
+        self._session.resize(width, height)
+
+    def crash(self) -> None:
+        self._session.crash_page()
+
+    def recover(self) -> Page:
+        return self._session.recover(self._prepare)
 
     def shape_network(self, network: Network) -> None:
+        self._network = network
         if self._shaper is None:
             self._shaper = NetworkShaper(self._session.page)
         self._shaper.shape(network)
+
+    def _prepare(self, page: Page) -> None:
+        self._shaper = None
+        if self._network != Network():
+            self._shaper = NetworkShaper(page)
+            self._shaper.shape(self._network)
 
 
 class Terminated(KeyboardInterrupt):
@@ -426,6 +500,10 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
             guard=scenario.encoder.guard,
             splice=scenario.encoder.splice,
             keyframe_interval=round((scenario.encoder.keyframe_every or 0) * scenario.fps),
+            measure=any(
+                expect.ssim is not None
+                for expect in (scenario.expect, *(phase.expect for phase in scenario.phases))
+            ),
         ),
         title=scenario.full_title,
         site=scenario.site_folder,
@@ -468,6 +546,7 @@ class _Schedule:
 
     planned: float = 0.0
     spans: list[PhaseSpan] = field(default_factory=list)
+    outcomes: list[PageOutcome] = field(default_factory=list)
 
 
 def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
@@ -478,6 +557,7 @@ def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
             with session.observer.phase(phase.name):
                 for step in phase.steps:
                     session.runner.run(step, where)
+                _ask_page(session, scenario, schedule, phase)
                 if phase.duration is None:
                     schedule.planned = session.recorder.elapsed
                 else:
@@ -492,6 +572,45 @@ def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
                 end = schedule.planned
             schedule.spans.append(PhaseSpan(phase.name, start, end, phase.duration, phase.line))
             start = end
+
+
+def _ask_page(session: Session, scenario: Scenario, schedule: _Schedule, phase: Phase) -> None:
+    """What the page must show once a phase's steps are done; after the last phase's also
+    what it must show at the end. It may come true until the phase ends."""
+    asked = [(phase.name, one) for one in phase.expect.page]
+    if phase is scenario.phases[-1]:
+        asked += [("", one) for one in scenario.expect.page]
+    until = session.recorder.elapsed + scenario.timeout
+    if phase.duration is not None:
+        until = min(until, schedule.planned + phase.duration)
+    before = len(schedule.outcomes)
+    for name, expectation in asked:
+        left = max(_SHORTEST_LOOK, until - session.recorder.elapsed)
+        answer = session.runner.ask(expectation, left)
+        schedule.outcomes.append(
+            PageOutcome(
+                phase=name,
+                text=expectation.subject,
+                status=Status.PASSED if answer.holds else Status.FAILED,
+                measured=answer.measured,
+                tick=session.recorder.ticks,
+            )
+        )
+    if any(outcome.status is not Status.PASSED for outcome in schedule.outcomes[before:]):
+        session.picture_of_failure(f"{phase.name} expectation")
+
+
+def _all_outcomes(
+    scenario: Scenario, found: Sequence[PageOutcome], why: str
+) -> tuple[PageOutcome, ...]:
+    """An outcome for every expectation of the page: what was not asked is not run."""
+    by_name = {(outcome.phase, outcome.text): outcome for outcome in found}
+    wanted = [(phase.name, one) for phase in scenario.phases for one in phase.expect.page]
+    wanted += [("", one) for one in scenario.expect.page]
+    return tuple(
+        by_name.get((name, one.subject)) or PageOutcome(name, one.subject, Status.NOT_RUN, why, 0)
+        for name, one in wanted
+    )
 
 
 def expected_ticks(scenario: Scenario) -> int | None:
@@ -602,6 +721,10 @@ def _tape_header(
         marks=tuple(marks),
         missing=evidence.missing,
         unseen_drops=evidence.recording.unseen_drops,
+        outcomes=tuple(
+            TapedOutcome(o.phase, o.text, o.status.value, o.measured, o.tick)
+            for o in schedule.outcomes
+        ),
     )
 
 
@@ -638,7 +761,13 @@ def _replay_scenario(scenario: Scenario, folder: Path, tapes: Path, observer: Ob
     return _conclude(
         evidence,
         scenario,
-        _Schedule(spans=spans),
+        _Schedule(
+            spans=spans,
+            outcomes=[
+                PageOutcome(o.phase, o.text, Status(o.status), o.measured, o.tick)
+                for o in tape.header.outcomes
+            ],
+        ),
         tape.header.marks,
         environment,
         None,
@@ -658,8 +787,31 @@ def _conclude(
     """Checks and reports what was recorded; Chrome may be gone already."""
     metrics = measure(evidence.recording, scenario.full_title, schedule.spans, marks, environment)
     interrupted = failure is not None and not isinstance(failure, Exception)
-    verdicts = () if interrupted else judge(scenario, metrics)
-    return conclude(evidence, metrics, verdicts, failure, observer, quick=interrupted)
+    if interrupted:
+        return conclude(evidence, metrics, (), failure, observer, quick=True)
+    checks = _checks(evidence.recording, metrics, observer)
+    broke_off = evidence.recording.error
+    # A tape that cannot be written leaves the recording whole.
+    if failure is not None and not isinstance(failure, TapeError):
+        broke_off = failure.message if isinstance(failure, HarnessError) else str(failure)
+    verdicts = judge(
+        scenario,
+        metrics,
+        evidence.recording,
+        checks,
+        _all_outcomes(
+            scenario,
+            schedule.outcomes,
+            "the scenario broke off" if broke_off else "the tape was made without it",
+        ),
+        broke_off=" ".join(broke_off.split()),
+    )
+    return conclude(evidence, metrics, verdicts, failure, observer, checks=checks)
+
+
+def _checks(recording: Recording, metrics: Metrics, observer: Observer) -> tuple[CheckResult, ...]:
+    observer.stage("decoding and checking every picture")
+    return (*standing_checks(metrics, recording), *check_recording(recording))
 
 
 def conclude(
@@ -670,16 +822,15 @@ def conclude(
     observer: Observer,
     *,
     quick: bool = False,
+    checks: tuple[CheckResult, ...] | None = None,
 ) -> Result:
-    """Runs the checks (not when `quick`), writes every report, and gives the result."""
+    """Runs the checks (not when `quick` or already given), writes every report, and gives
+    the result."""
     recording = evidence.recording
     if quick:
-        checks: tuple[CheckResult, ...] = (
-            CheckResult("stream", Status.NOT_RUN, "interrupted before the checks"),
-        )
-    else:
-        observer.stage("decoding and checking every picture")
-        checks = (*standing_checks(metrics), *check_recording(recording))
+        checks = (CheckResult("stream", Status.NOT_RUN, "interrupted before the checks"),)
+    elif checks is None:
+        checks = _checks(recording, metrics, observer)
     if recording.error and failure is None:
         failure = RecorderError(recording.error, "what was recorded until then is kept")
     if failure is not None and not isinstance(failure, (HarnessError, KeyboardInterrupt)):
@@ -695,6 +846,7 @@ def conclude(
         failure=failure if isinstance(failure, HarnessError) else None,
         screenshots=evidence.screenshots,
         missing=evidence.missing,
+        headroom=complaint(metrics.frames.dropped, metrics.frames.presented, evidence.usage),
     )
     observer.stage("writing the report")
     problems = ["interrupted"] if quick else result.problems
@@ -702,8 +854,10 @@ def conclude(
     mp4 = folder / "live_spliced.mp4"
     video = mp4.name if remux_to_mp4(recording.stream, mp4) else None
     outcome = {"passed": not problems, "problems": problems}
-    write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome)
-    write_html(folder / "report.html", metrics, recording.ticks, checks, verdicts, problems, video)
+    headroom = {"headroom": result.headroom, "usage": str(evidence.usage or "")}
+    write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome | headroom)
+    broken = "interrupted" if quick else str(result.failure or "")
+    write_html(folder / "report.html", metrics, recording.ticks, checks, verdicts, broken, video)
     if not problems:
         recording.digests.path.unlink(missing_ok=True)  # evidence only where something failed
     return result

@@ -23,8 +23,9 @@ from playwright.sync_api import Locator, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from . import step_functions
+from .browser import CRASHED
 from .errors import BrowserError, HarnessError, StepError
-from .locators import ask, holds, resolve, videos
+from .locators import Answer, ask, holds, resolve, videos
 from .scenario import (
     Back,
     BaseStep,
@@ -41,6 +42,7 @@ from .scenario import (
     Move,
     Network,
     Open,
+    PageExpectation,
     Press,
     Reload,
     Repeat,
@@ -145,6 +147,16 @@ class StepRunner:
                 reason, remedy = _explained(error, timeout)
                 raise self._error(step, where, reason, remedy) from error
 
+    def ask(self, expectation: PageExpectation, timeout: float) -> Answer:
+        """Waits at most `timeout` seconds for the page to show this. Raises BrowserError when
+        Chrome died; a selector that is none is an answer, too."""
+        try:
+            self._check_alive()
+            return ask(self.page, expectation, timeout)
+        except PlaywrightError as error:
+            self._check_alive()
+            return Answer(False, _explained(error, timeout)[0])
+
     def open(self, address: str, timeout: float | None = None) -> None:
         """Goes to an address outside of any phase. Raises StepError or BrowserError."""
         self.run(Open(url=address, timeout=timeout), _BEFORE)
@@ -164,6 +176,9 @@ class StepRunner:
             left = until - time.monotonic()
             if left <= 0:
                 return
+            if self._crashed:
+                time.sleep(min(left, SLICE))  # Playwright waits on no page that has crashed
+                continue
             try:
                 self.page.wait_for_timeout(min(left, SLICE) * 1000)
             except PlaywrightError as error:
@@ -226,8 +241,8 @@ class StepRunner:
             case SetNetwork():
                 self.window.shape_network(step.to)
             case Crash():
-                self._crashed = True
                 self.window.crash()
+                self._crashed = True
             case Call():
                 self._call(step, until)
             case Repeat():
@@ -416,9 +431,10 @@ class StepRunner:
         )
 
     def _check_alive(self) -> None:
-        if self._crashed:
-            return
-        if reason := self.dead():
+        reason = self.dead()
+        if reason == CRASHED and self._crashed:
+            return  # as the scenario wants it
+        if reason:
             raise BrowserError(reason, "read the browser's log, beside the recording")
 
     def _error(self, step: BaseStep, where: str, reason: str, remedy: str) -> HarnessError:

@@ -58,6 +58,17 @@ class TapedSpan(NamedTuple):
     end: float
 
 
+class TapedOutcome(NamedTuple):
+    """How an expectation of the page ended when the tape was made: a replay has no page.
+    `status` as in checks.Status."""
+
+    phase: str
+    text: str
+    status: str
+    measured: str
+    tick: int
+
+
 @dataclass(frozen=True)
 class TapeHeader:
     """What a tape says of itself.
@@ -77,6 +88,7 @@ class TapeHeader:
     marks: tuple[Mark, ...]
     missing: tuple[str, ...] = ()
     unseen_drops: int = 0
+    outcomes: tuple[TapedOutcome, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(
@@ -84,6 +96,7 @@ class TapeHeader:
                 **vars(self),
                 "spans": [span._asdict() for span in self.spans],
                 "marks": [vars(mark) for mark in self.marks],
+                "outcomes": [outcome._asdict() for outcome in self.outcomes],
             },
             ensure_ascii=False,
             sort_keys=True,
@@ -96,6 +109,8 @@ class TapeHeader:
         data["spans"] = tuple(TapedSpan(**span) for span in data["spans"])
         data["marks"] = tuple(Mark(**mark) for mark in data["marks"])
         data["missing"] = tuple(data["missing"])
+        # Tapes from before there were expectations of the page have none.
+        data["outcomes"] = tuple(TapedOutcome(**o) for o in data.get("outcomes", ()))
         return cls(**data)
 
 

@@ -72,12 +72,23 @@ class VideoStateTracker:
 
         Call it once, before the page is opened. Videos of other pages are left out.
         """
-        self._page = page or context.pages[0]
         context.expose_binding(BINDING, self._on_report)
         context.add_init_script(path=SCRIPT)
-        self._page.on("framedetached", self._on_detached)
-        self._page.on("crash", lambda _: self._clear())
-        self._page.on("close", lambda _: self._clear())
+        self.follow(page or context.pages[0])
+
+    def follow(self, page: Page) -> None:
+        """From now on this page's videos count, another one's no more. `page` is of the
+        context attached to, and follows from its next document on."""
+
+        def gone() -> None:
+            if page is self._page:
+                self._clear()
+
+        self._page = page
+        self._clear()
+        page.on("framedetached", self._on_detached)
+        page.on("crash", lambda _: gone())
+        page.on("close", lambda _: gone())
 
     def _on_report(self, source: Mapping[str, Any], report: Mapping[str, Any]) -> None:
         if source["page"] is not self._page:

@@ -6,7 +6,8 @@ set -eu
 
 build="gcc g++ cmake ninja-build pkg-config libx264-dev libyuv-dev libopenh264-dev libvulkan-dev"
 python="python3 python3-venv python3-dev"
-run="xvfb mesa-vulkan-drivers ffmpeg fonts-dejavu-core ca-certificates"
+# Inter for the look-alike site; DejaVu has its other letterings and every other page.
+run="xvfb mesa-vulkan-drivers ffmpeg fonts-dejavu-core fonts-inter ca-certificates"
 test=""
 if [ "${1:-}" = test ]; then
   # clang for the fuzz targets: gcc has no libFuzzer. Its runtimes are a package of their own.

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 from typing_extensions import Self
 
+from ..tolerance import parse_tolerance
 from .address import check_address
 from .durations import PositiveSeconds, format_duration
-from .expectations import Expectations
+from .expectations import Expectations, PhaseExpectations
 from .fields import Frozen, MisplacedValue, Name, Pairs, Text, decimal, whole
 from .locator import Flag, Locator
 from .network import Network
@@ -111,7 +112,7 @@ class Phase(Frozen):
     line: int = 0
     duration: PositiveSeconds | None = None
     steps: tuple[Step, ...] = ()
-    expect: Expectations = Expectations()
+    expect: PhaseExpectations = PhaseExpectations()
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
@@ -165,6 +166,16 @@ class Scenario(Frozen):
     phases: tuple[Phase, ...] = Field(min_length=1)
     expect: Expectations = Expectations()
     baseline: Pairs = ()
+
+    @field_validator("baseline")
+    @classmethod
+    def _tolerances(cls, baseline: Pairs) -> Pairs:
+        for name, text in baseline:
+            try:
+                parse_tolerance(name, text)
+            except ValueError as error:
+                raise MisplacedValue((name,), str(error)) from None
+        return baseline
 
     @property
     def id(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from .expansion import EXPANDED_KEYS
@@ -65,6 +66,7 @@ def to_json_schema() -> _Schema:
         **{key: value for key, value in schema.items() if key != "title"},
         "$defs": definitions,
     }
+    result = copy.deepcopy(result)  # parts of it are constants, here and in annotations
     _as_written(result)
     return result
 

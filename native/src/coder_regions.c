@@ -81,13 +81,16 @@ int uis_coder_encode_regions(uis_picture_coder *c, bool *deblock, bool outside,
 }
 
 void uis_coder_note_regions(const uis_picture_coder *c, uis_tick *tick) {
+    const uis_rect view = {0, 0, (int32_t)c->config.width, (int32_t)c->config.height};
     uis_rect box = {0, 0, 0, 0};
     for (uint32_t i = 0; i < c->regions.count; i++) {
         const uis_mb_rect *at = &c->regions.items[i].at;
-        box = uis_rect_union(box, (uis_rect){(int32_t)at->x * 16, (int32_t)at->y * 16,
-                                             (int32_t)at->w * 16, (int32_t)at->h * 16});
+        tick->region_rects[i] =
+            uis_rect_intersect((uis_rect){(int32_t)at->x * 16, (int32_t)at->y * 16,
+                                          (int32_t)at->w * 16, (int32_t)at->h * 16},
+                               view);
+        box = uis_rect_union(box, tick->region_rects[i]);
     }
-    tick->region = uis_rect_intersect(
-        box, (uis_rect){0, 0, (int32_t)c->config.width, (int32_t)c->config.height});
+    tick->region = box;
     tick->regions = c->regions.count;
 }

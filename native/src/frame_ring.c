@@ -189,6 +189,11 @@ int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size
     return 0;
 }
 
+void uis_ring_set_window(uis_ring *ring, uint32_t width, uint32_t height) {
+    __atomic_store_n(&ring->header->width, width, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->header->height, height, __ATOMIC_RELEASE);
+}
+
 void uis_ring_close(uis_ring *ring) {
     if (!ring)
         return;

@@ -138,12 +138,6 @@ void uis_merge_planes(const uint8_t *g, size_t g_stride, const uint8_t *b, size_
                    (int)bgra_stride, (int)width, (int)height);
 }
 
-double uis_ssim(const uis_i420 *a, const uis_i420 *b, uint32_t width, uint32_t height) {
-    return I420Ssim(a->y, (int)a->y_stride, a->u, (int)a->c_stride, a->v, (int)a->c_stride, b->y,
-                    (int)b->y_stride, b->u, (int)b->c_stride, b->v, (int)b->c_stride, (int)width,
-                    (int)height);
-}
-
 void uis_digest_i420(const uint8_t *y, size_t y_stride, const uint8_t *u, size_t c_stride,
                      const uint8_t *v, uint32_t width, uint32_t height, uint64_t *out) {
     const uis_i420 picture = {.y = (uint8_t *)(uintptr_t)y,

@@ -24,6 +24,12 @@ typedef struct record {
     uint64_t *digests;
 } record;
 
+/* A picture of the view's size that shows a smaller window. */
+typedef struct canvas {
+    uint8_t *pixels;        /* NULL until it is needed */
+    uint32_t width, height; /* of the window in it; all else is black */
+} canvas;
+
 struct uis_recorder {
     uis_recorder_config config;
     uis_ring *ring;
@@ -49,8 +55,10 @@ struct uis_recorder {
 
     /* The thread's own. */
     uis_ring_slot *held; /* the frame on screen; stays READING, so it needs no copy */
-    uis_bgra held_image; /* its pixels */
+    uis_bgra held_image; /* its pixels: in the slot, or in a canvas */
     uint64_t held_sequence, held_present_ns;
+    uint32_t window_width, window_height; /* of the frame taken last; 0: none yet */
+    canvas canvases[2]; /* for a smaller window's frames; one is on screen, one is written */
     uint64_t last_sequence;
     uint64_t dropped;      /* from gaps */
     uint64_t ring_dropped; /* the ring's own count when the recording began */
@@ -122,8 +130,10 @@ typedef struct arrivals {
     uis_bgra image;        /* its pixels */
     uint64_t sequence, present_ns;
     uis_rect damage; /* union over all of them, inside the view */
+    uis_rect window; /* what every one of them and the frame before them covers of the view */
     uint32_t count, dropped;
-    bool broken; /* one did not fit its slot */
+    bool broken;                        /* one did not fit its slot */
+    uint32_t large_width, large_height; /* of one that is larger than the view; 0: none */
 } arrivals;
 
 static void hold(uis_recorder *r, const arrivals *a) {
@@ -139,14 +149,34 @@ static uis_rect whole_view(const uis_recorder *r) {
     return (uis_rect){0, 0, (int32_t)r->config.width, (int32_t)r->config.height};
 }
 
+/* Notes a frame's size. Two sizes have no pixels in common to rely on: everything may
+ * differ, and a video's rectangle says nothing about what only one of them covers. */
+static void follow_window(uis_recorder *r, arrivals *a, uint32_t width, uint32_t height) {
+    const bool resized =
+        r->window_width && (width != r->window_width || height != r->window_height);
+    if (resized)
+        a->damage = whole_view(r);
+    r->window_width = width;
+    r->window_height = height;
+    a->window = uis_rect_intersect(a->window, (uis_rect){0, 0, (int32_t)width, (int32_t)height});
+}
+
 static arrivals take_arrivals(uis_recorder *r, uint64_t before_ns) {
-    arrivals a = {0};
+    arrivals a = {.window = whole_view(r)};
+    if (r->window_width)
+        a.window = (uis_rect){0, 0, (int32_t)r->window_width, (int32_t)r->window_height};
     uis_ring_slot *slot;
     while (a.count < UIS_RING_MAX_SLOTS && (slot = uis_ring_take(r->ring, before_ns)) != NULL) {
         uis_ring_slot said;
         if (uis_ring_describe(r->ring, slot, &said) != 0) {
             uis_ring_release(slot);
             a.broken = true;
+            break;
+        }
+        if (said.width > r->config.width || said.height > r->config.height) {
+            uis_ring_release(slot);
+            a.large_width = said.width;
+            a.large_height = said.height;
             break;
         }
         uint64_t gap = 0;
@@ -160,6 +190,7 @@ static arrivals take_arrivals(uis_recorder *r, uint64_t before_ns) {
             a.damage = whole_view(r);
         for (uint32_t i = 0; i < said.damage_count; i++)
             a.damage = uis_rect_union(a.damage, uis_rect_intersect(said.damage[i], whole_view(r)));
+        follow_window(r, &a, said.width, said.height);
         if (a.newest)
             uis_ring_release(a.newest);
         a.newest = slot;
@@ -171,6 +202,41 @@ static arrivals take_arrivals(uis_recorder *r, uint64_t before_ns) {
         a.present_ns = said.present_ns;
     }
     return a;
+}
+
+static void fill_black(uint8_t *pixels, size_t count) {
+    static const uint8_t black[4] = {0, 0, 0, 255};
+    for (size_t i = 0; i < count; i++)
+        memcpy(pixels + 4 * i, black, 4);
+}
+
+/* Gives the newest frame the view's size: a smaller window is copied to the top left of a
+ * picture that is black elsewhere. Whoever comes after sees one size only. The frame before
+ * may stand in the other canvas. A frame of the view's size stays where it is.
+ * 0, or -1: out of memory. */
+static int fit(uis_recorder *r, arrivals *a) {
+    const uis_bgra from = a->image;
+    const uint32_t width = r->config.width, height = r->config.height;
+    if (!a->newest || (from.width == width && from.height == height))
+        return 0;
+    canvas *c = &r->canvases[0];
+    if (c->pixels && r->held_image.pixels == c->pixels)
+        c = &r->canvases[1];
+    const size_t stride = 4 * (size_t)width, row = 4 * (size_t)from.width;
+    if (!c->pixels && !(c->pixels = malloc(stride * height)))
+        return -1;
+    const bool same = c->width == from.width && c->height == from.height;
+    for (uint32_t y = 0; y < from.height; y++) {
+        memcpy(c->pixels + y * stride, from.pixels + y * from.stride, row);
+        if (!same)
+            fill_black(c->pixels + y * stride + row, width - from.width);
+    }
+    if (!same)
+        fill_black(c->pixels + from.height * stride, (size_t)width * (height - from.height));
+    c->width = from.width;
+    c->height = from.height;
+    a->image = (uis_bgra){.pixels = c->pixels, .stride = stride, .width = width, .height = height};
+    return 0;
 }
 
 /* A frame presented before the tick may still be on its way to host memory:
@@ -266,13 +332,25 @@ static void *copy_of(const void *data, size_t size) {
     return copy;
 }
 
+/* The page's videos, as far as they lie in the window. */
+static uint32_t seen_regions(uis_recorder *r, const uis_rect *window, uis_video_region *out) {
+    const uint32_t count = uis_ring_get_regions(r->ring, out);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        out[kept] = out[i];
+        out[kept].rect = uis_rect_intersect(out[i].rect, *window);
+        kept += !uis_rect_empty(out[kept].rect);
+    }
+    return kept;
+}
+
 /* One tick: the frame that came, if any. `first`: there is nothing before. */
 static int process(uis_recorder *r, arrivals *a, bool first, record *item, char *err,
                    size_t err_size) {
     uis_tick *t = &item->tick;
     uis_video_region regions[UIS_RING_MAX_REGIONS];
     const bool came = a->newest != NULL;
-    const uint32_t count = came ? uis_ring_get_regions(r->ring, regions) : 0;
+    const uint32_t count = came ? seen_regions(r, &a->window, regions) : 0;
     const uis_bgra *now = came ? &a->image : NULL;
     const uis_bgra *before = came && !first ? &r->held_image : NULL;
     t->sequence = came ? a->sequence : 0;
@@ -335,6 +413,16 @@ static void *run(void *argument) {
             finish(r, "the layer published a frame that does not fit its ring slot");
             return NULL;
         }
+        if (a.large_width) {
+            if (a.newest)
+                uis_ring_release(a.newest);
+            record_free(item);
+            snprintf(err, sizeof err,
+                     "the window grew to %ux%u, and the recording holds %ux%u at most",
+                     a.large_width, a.large_height, r->config.width, r->config.height);
+            finish(r, err);
+            return NULL;
+        }
         if (k == 0) {
             /* The frame standing when the recording begins is its first
              * present; what came before it is not part of the recording. */
@@ -352,6 +440,12 @@ static void *run(void *argument) {
                 finish(r, "no frame had been captured when the recording began");
                 return NULL;
             }
+        }
+        if (fit(r, &a) != 0) {
+            uis_ring_release(a.newest);
+            record_free(item);
+            finish(r, "out of memory");
+            return NULL;
         }
         item->tick.presents = a.count;
         item->tick.coalesced = a.count ? a.count - 1 : 0;
@@ -378,9 +472,9 @@ int uis_recorder_create(const uis_recorder_config *config, uis_ring *ring, uis_r
                         char *err, size_t err_size) {
     *out = NULL;
     const uis_ring_header *geometry = uis_ring_get_header(ring);
-    if (config->width != geometry->width || config->height != geometry->height) {
+    if (config->width != geometry->max_width || config->height != geometry->max_height) {
         snprintf(err, err_size, "the recorder is set to %ux%u but the ring to %ux%u", config->width,
-                 config->height, geometry->width, geometry->height);
+                 config->height, geometry->max_width, geometry->max_height);
         return -EINVAL;
     }
     uis_recorder *r = calloc(1, sizeof *r);
@@ -521,6 +615,8 @@ void uis_recorder_destroy(uis_recorder *r) {
     uis_spool_close(r->spool); /* still there where the recording broke off */
     if (r->held)
         uis_ring_release(r->held);
+    free(r->canvases[0].pixels);
+    free(r->canvases[1].pixels);
     record_free(r->handed_out);
     while (r->head) {
         record *next = r->head->next;

@@ -4,7 +4,7 @@ import { random } from "./random.js";
 import { fade, palettes } from "./palettes.js";
 import { HEIGHT, scenes, WIDTH } from "./scenes.js";
 
-const SANS = 'Inter, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
+const SANS = '"Inter Display", Inter, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 const NARROW = '"Arial Narrow", "DejaVu Sans Condensed", "Liberation Sans Narrow", sans-serif';
 const SERIF = 'Georgia, "DejaVu Serif", "Liberation Serif", serif';
 
@@ -14,7 +14,7 @@ const LETTERINGS = {
   wide: { font: (size) => `600 ${size}px ${SANS}`, spacing: 0.3, capitals: true, line: 1.3, size: 20 },
   serif: { font: (size) => `700 ${size}px ${SERIF}`, spacing: 0.04, capitals: true, line: 1.1, size: 25 },
   italic: { font: (size) => `italic 700 ${size}px ${SERIF}`, spacing: -0.01, capitals: false, line: 1.02, size: 32 },
-  rounded: { font: (size) => `900 ${size}px ${SANS}`, spacing: -0.03, capitals: false, line: 0.98, size: 31 },
+  rounded: { font: (size) => `900 ${size}px ${SANS}`, spacing: -0.015, capitals: false, line: 1, size: 31 },
 };
 
 // Words in lines of about the same length.
@@ -66,7 +66,8 @@ function letter(ctx, title, palette, chance, left, span) {
 }
 
 // Paints a title on a new canvas of this size in pixels.
-export function paint(title, width, height, { lettered = true } = {}) {
+// Another `variant` has the same scene with other chances.
+export function paint(title, width, height, { lettered = true, variant = 0 } = {}) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
@@ -76,7 +77,7 @@ export function paint(title, width, height, { lettered = true } = {}) {
   ctx.scale(scale, scale);
 
   const palette = palettes[title.palette];
-  const chance = random(title.name);
+  const chance = random(variant ? `${title.name} ${variant}` : title.name);
   scenes[title.scene](ctx, chance, palette);
   const dim = ctx.createRadialGradient(WIDTH / 2, HEIGHT / 2, 70, WIDTH / 2, HEIGHT / 2, 200);
   dim.addColorStop(0, fade(palette.dark, 0));
@@ -90,10 +91,10 @@ export function paint(title, width, height, { lettered = true } = {}) {
 const painted = new Map();
 
 // The address of a title's picture at a size; painted once.
-async function address(title, width, height, lettered) {
-  const key = `${title.name} ${width}x${height} ${lettered}`;
+async function address(title, width, height, options) {
+  const key = `${title.name} ${width}x${height} ${options.lettered} ${options.variant}`;
   if (!painted.has(key)) {
-    const canvas = paint(title, width, height, { lettered });
+    const canvas = paint(title, width, height, options);
     painted.set(key, new Promise((resolve) => {
       canvas.toBlob((blob) => resolve(URL.createObjectURL(blob)), "image/png");
     }));
@@ -102,13 +103,13 @@ async function address(title, width, height, lettered) {
 }
 
 // An image of a title, decoded, so that it never appears later than what surrounds it.
-export async function picture(title, width, height, { lettered = true } = {}) {
+export async function picture(title, width, height, { lettered = true, variant = 0 } = {}) {
   const density = window.devicePixelRatio || 1;
   const image = new Image(width, height);
   image.alt = "";
   image.decoding = "sync";
   image.draggable = false;
-  image.src = await address(title, Math.round(width * density), Math.round(height * density), lettered);
+  image.src = await address(title, Math.round(width * density), Math.round(height * density), { lettered, variant });
   await image.decode();
   return image;
 }

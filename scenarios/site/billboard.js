@@ -12,11 +12,21 @@ export class Billboard {
   #video;
   #due = false;
   #inView = true;
+  #area;
 
-  constructor(title, actions) {
+  // `area` gives the elements among which the arrow keys move, while home is in front.
+  constructor(title, actions, area) {
     this.#title = title;
+    this.#area = area;
     this.#video = silentVideo(title.clip, { class: "billboard-video", "aria-label": `Trailer of ${title.name}` });
-    this.#video.addEventListener("playing", () => this.element.classList.add("trailer"));
+    const more = el("div", { class: "billboard-more" },
+      el("p", { class: "billboard-facts" }, `${title.year}  ·  ${title.rating}  ·  ${title.length}  ·  ${title.tags.join(", ")}`),
+      el("p", { class: "billboard-synopsis" }, title.synopsis));
+    this.#video.addEventListener("playing", () => {
+      // The name comes down to where the words were.
+      this.element.style.setProperty("--down", `${more.offsetHeight}px`);
+      this.element.classList.add("trailer");
+    });
     this.element = el("section", { class: "billboard", "aria-label": `Featured: ${title.name}` },
       this.#art,
       this.#video,
@@ -24,9 +34,7 @@ export class Billboard {
       el("div", { class: "billboard-words" },
         el("p", { class: "billboard-kicker" }, "A Lumen film"),
         el("h1", { class: "billboard-name" }, title.name),
-        el("div", { class: "billboard-more" },
-          el("p", { class: "billboard-facts" }, `${title.year}  ·  ${title.rating}  ·  ${title.length}  ·  ${title.tags.join(", ")}`),
-          el("p", { class: "billboard-synopsis" }, title.synopsis)),
+        more,
         el("div", { class: "billboard-buttons" },
           el("button", { class: "solid-button", "aria-label": "Play", onclick: () => actions.play(title) }, icon("play"), "Play"),
           el("button", { class: "soft-button", "aria-label": "More info", onclick: () => actions.detail(title) }, icon("info"), "More info"))),
@@ -58,5 +66,9 @@ export class Billboard {
 
   pause() {
     this.#video.pause();
+  }
+
+  area() {
+    return this.#area();
   }
 }

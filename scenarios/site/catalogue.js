@@ -82,8 +82,40 @@ export function find(name) {
   return found;
 }
 
-// The title that follows in the post-play.
-export const after = (current) => titles[(titles.indexOf(current) + 1) % titles.length];
+const EPISODES = 6;
+const PLACES = ["The Bridge", "Low Tide", "North Stair", "The Long Room", "Platform Nine", "Salt", "Backlight", "The Orchard Wall", "Ferry Street", "Cold Kitchen"];
+const TURNS = ["An Offer", "What She Kept", "Nobody's Fault", "Second Key", "The Other Half", "Weather Coming", "A Good Liar", "Ten Past Four", "Home Again", "Left Unsaid"];
+const EVENTS = [
+  "A favour is called in, and the price has gone up.",
+  "Somebody comes home who was not expected.",
+  "A door that was always locked stands open.",
+  "Two people tell the same story, and only one of them was there.",
+  "The plan is simple until the lights go out.",
+  "An old letter arrives, and the wrong person reads it.",
+  "There is one seat left, and three who need it.",
+  "Everybody is certain, and everybody is wrong.",
+];
+
+// The episodes of a series: number, name, length in minutes, synopsis.
+export function episodes(series) {
+  const chance = random(`episodes of ${series.name}`);
+  const [place, turn, event] = [PLACES, TURNS, EVENTS].map((list) => chance.whole(0, list.length - 1));
+  return Array.from({ length: EPISODES }, (_, index) => ({
+    number: index + 1,
+    name: index % 2 ? TURNS[(turn + 3 * index) % TURNS.length] : PLACES[(place + 3 * index) % PLACES.length],
+    minutes: chance.whole(38, 56),
+    synopsis: EVENTS[(event + 3 * index) % EVENTS.length],
+  }));
+}
+
+// What follows in the post-play: a series' next episode, else the next title. Films have
+// episode null.
+export function following(title, episode) {
+  const list = title.kind === "Series" ? episodes(title) : [];
+  if (list[episode]) return { title, episode: list[episode] };
+  const next = titles[(titles.indexOf(title) + 1) % titles.length];
+  return { title: next, episode: next.kind === "Series" ? episodes(next)[0] : null };
+}
 
 // Titles of which some word of the name or a tag begins with each word of the query.
 export function search(query) {

@@ -1,17 +1,19 @@
 // The window with all about a title, its trailer on top.
 
 import { picture } from "./artwork.js";
-import { CAST, titles } from "./catalogue.js";
+import { CAST, episodes, titles } from "./catalogue.js";
 import { el, pause, release, silentVideo, start } from "./element.js";
 import * as foreground from "./foreground.js";
 import { icon } from "./icons.js";
 import { keepButton, likeButton } from "./mylist.js";
 import { openPlayer } from "./player.js";
 import { random } from "./random.js";
+import { settings } from "./settings.js";
 
 const WIDTH = 850;
 const PICTURE = 478;
-const OPEN = 350;
+const TILE = [246, 138];
+const STILL = [144, 81];
 
 export function openDetail(title) {
   return new Detail(title);
@@ -31,21 +33,21 @@ class Detail {
     const art = el("div", { class: "detail-art" });
     const panel = el("section", {
       class: "detail", role: "dialog", "aria-modal": "true", "aria-label": title.name,
-      style: `margin-left: ${Math.max(0, Math.round((window.innerWidth - WIDTH) / 2))}px`,
     },
       el("div", { class: "detail-top" }, art, this.#video, el("div", { class: "detail-shade" }),
         el("div", { class: "detail-words" },
           el("h2", { class: "detail-name" }, title.name),
           el("div", { class: "detail-buttons" },
-            el("button", { class: "solid-button", "aria-label": "Play", onclick: () => this.#play() }, icon("play"), "Play"),
+            el("button", { class: "solid-button", "aria-label": "Play", onclick: () => this.#play(1) }, icon("play"), "Play"),
             keepButton(title),
             likeButton(title))),
         close),
       this.#about(),
+      title.kind === "Series" && this.#episodes(),
       this.#more(),
     );
     this.element = el("div", {
-      class: "detail-layer", style: `--open: ${OPEN}ms`,
+      class: "detail-layer",
       onclick: (event) => event.target === this.element && this.close(),
     }, panel);
     picture(title, WIDTH, PICTURE, { lettered: false }).then((image) => {
@@ -61,7 +63,7 @@ class Detail {
     this.element.querySelector(".detail-close").focus({ preventScroll: true });
     this.element.getBoundingClientRect(); // lays out the closed state, or nothing would open
     this.element.classList.add("open");
-    await pause(OPEN + 20);
+    await pause(settings.detailOpen + 20);
     this.#settled = true;
     if (!this.#open) return;
     this.element.classList.add("settled");
@@ -84,6 +86,21 @@ class Detail {
         el("dt", {}, "Genres"), el("dd", {}, title.tags.join(", "))));
   }
 
+  #episodes() {
+    const title = this.#title;
+    const line = (episode) => {
+      const art = el("span", { class: "episode-art" });
+      picture(title, ...STILL, { lettered: false, variant: episode.number }).then((image) => art.append(image));
+      return el("button", { class: "episode", "aria-label": `Episode ${episode.number}: ${episode.name}`, onclick: () => this.#play(episode.number) },
+        el("span", { class: "episode-number" }, String(episode.number)),
+        art,
+        el("span", { class: "episode-words" },
+          el("span", { class: "episode-name" }, el("strong", {}, episode.name), el("span", {}, `${episode.minutes} min`)),
+          el("span", { class: "episode-said" }, episode.synopsis)));
+    };
+    return el("div", { class: "detail-episodes" }, el("h3", {}, "Episodes"), episodes(title).map(line));
+  }
+
   #more() {
     const shared = (other) => other.tags.filter((tag) => this.#title.tags.includes(tag)).length;
     const like = titles
@@ -92,7 +109,7 @@ class Detail {
       .slice(0, 6);
     const tile = (other) => {
       const art = el("div", { class: "more-art" });
-      picture(other, 246, 138).then((image) => art.append(image));
+      picture(other, ...TILE).then((image) => art.append(image));
       return el("button", { class: "more-tile", "aria-label": other.name, onclick: () => this.#replace(other) },
         art, el("span", { class: "facts" }, el("strong", { class: "match" }, `${other.match}% match`), el("span", { class: "rating" }, other.rating)),
         el("span", { class: "more-synopsis" }, other.synopsis));
@@ -100,8 +117,8 @@ class Detail {
     return el("div", { class: "detail-more" }, el("h3", {}, "More like this"), el("div", { class: "more-grid" }, like.map(tile)));
   }
 
-  #play() {
-    openPlayer(this.#title);
+  #play(episode) {
+    openPlayer(this.#title, episode);
     this.close();
   }
 
@@ -115,7 +132,7 @@ class Detail {
     this.#open = false;
     this.#video.pause();
     this.element.classList.remove("open", "settled");
-    await pause(OPEN);
+    await pause(settings.detailOpen);
     // What is behind starts again once it can be seen.
     foreground.leave(this);
     release(this.#video);
@@ -130,6 +147,10 @@ class Detail {
 
   pause() {
     this.#video.pause();
+  }
+
+  area() {
+    return [this.element];
   }
 
   key(event) {

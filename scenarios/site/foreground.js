@@ -1,8 +1,11 @@
-// Who is in front: the billboard, a preview, the detail window, the search, the player.
+// Who is in front: the gate, the billboard, a preview, the detail window, the search, the player.
 //
-// Each is an object with pause(), resume() and, if it wants keys, key(event). Only the one
-// in front may play a video and sees the keyboard; what it covers is paused, and resumed
-// when it leaves. So one video plays at a time, at most.
+// Each is an object with pause(), resume(), area() (the elements among which the arrow keys
+// move) and, if it wants other keys, key(event). Only the one in front may play a video and
+// sees the keyboard; what it covers is paused, and resumed when it leaves. So one video plays
+// at a time, at most.
+
+import { isArrow, move } from "./spatial.js";
 
 const stack = [];
 
@@ -24,7 +27,11 @@ export function leave(view) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (!event.ctrlKey && !event.metaKey && !event.altKey) front()?.key?.(event);
+  const view = front();
+  if (!view || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  view.key?.(event);
+  if (event.defaultPrevented || !isArrow(event.key)) return;
+  if (move(event.key, view.area())) event.preventDefault();
 });
 
 // A hidden tab plays nothing.

@@ -1,6 +1,9 @@
 // The profile gate: who is watching?
 
-import { el } from "./element.js";
+import { el, pause } from "./element.js";
+import * as foreground from "./foreground.js";
+import { icon } from "./icons.js";
+import { settings } from "./settings.js";
 
 const EYES = '<circle cx="34" cy="42" r="5"/><circle cx="66" cy="42" r="5"/>';
 const MOUTHS = {
@@ -21,35 +24,50 @@ export function face(person) {
 }
 
 export function wordmark() {
-  return el("span", { class: "wordmark" }, el("img", { src: "lumen.svg", alt: "", width: 26, height: 26 }), "lumen");
+  return el("span", { class: "wordmark" }, el("img", { src: "lumen.svg", alt: "" }), "lumen");
 }
+
+const FACES = Object.keys(MOUTHS);
 
 // Shows the gate; resolves with the person chosen, as the gate begins to fade.
 export function showGate(people) {
   return new Promise((resolve) => {
     const gate = el("section", { class: "gate", "aria-label": "Profiles" });
-    const choose = (person) => {
+    const view = { pause() {}, resume() {}, area: () => [gate] };
+    let editing = false;
+
+    async function choose(person) {
       gate.inert = true;
       gate.classList.add("leaving");
-      gate.addEventListener("transitionend", (event) => event.target === gate && gate.remove());
+      foreground.leave(view);
       resolve(person);
-    };
-    const tile = (person) =>
-      el("button", { class: "person", "aria-label": person.name, onclick: () => choose(person) },
-        face(person), el("span", { class: "person-name" }, person.name));
-    gate.append(
-      wordmark(),
-      el("h1", {}, "Who's watching?"),
-      el("div", { class: "people" }, people.map(tile)),
-      el("button", { class: "outline", "aria-label": "Manage profiles" }, "Manage profiles"),
-    );
-    gate.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!step) return;
-      const tiles = [...gate.querySelectorAll(".person")];
-      const at = tiles.indexOf(document.activeElement);
-      tiles[(at + step + tiles.length) % tiles.length].focus();
-    });
+      await pause(settings.gateFade);
+      gate.remove();
+    }
+    // While profiles are managed, a click gives another face.
+    function press(person, button) {
+      if (!editing) return choose(person);
+      person.face = FACES[(FACES.indexOf(person.face) + 1) % FACES.length];
+      return button.querySelector(".face").replaceWith(face(person));
+    }
+    function tile(person) {
+      const button = el("button", { class: "person", "aria-label": person.name, onclick: () => press(person, button) },
+        face(person), el("span", { class: "person-pencil" }, icon("pencil", 34)), el("span", { class: "person-name" }, person.name));
+      return button;
+    }
+    const manage = el("button", { class: "outline", "aria-label": "Manage profiles", "aria-pressed": "false", onclick: toggle }, "Manage profiles");
+    const heading = el("h1", {}, "Who's watching?");
+    function toggle() {
+      editing = !editing;
+      gate.classList.toggle("editing", editing);
+      heading.textContent = editing ? "Choose a face" : "Who's watching?";
+      manage.textContent = editing ? "Done" : "Manage profiles";
+      manage.setAttribute("aria-label", manage.textContent);
+      manage.setAttribute("aria-pressed", String(editing));
+    }
+
+    gate.append(wordmark(), heading, el("div", { class: "people" }, people.map(tile)), manage);
     document.body.append(gate);
+    foreground.enter(view);
   });
 }

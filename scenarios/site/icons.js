@@ -16,15 +16,20 @@ const SHAPES = {
   rewind: '<path d="M12 5a8 8 0 1 1-7.5 5.2M12 1.8L8.6 5 12 8.2"/>',
   forward: '<path d="M12 5a8 8 0 1 0 7.5 5.2M12 1.8L15.4 5 12 8.2"/>',
   next: '<path d="M5 5v14l10-7z" fill="currentColor" stroke-width="1"/><path d="M18.5 5v14"/>',
+  full: '<path d="M9 4H4v5M15 4h5v5M9 20H4v-5M15 20h5v-5"/>',
+  window: '<path d="M4 9h5V4M20 9h-5V4M4 15h5v5M20 15h-5v5"/>',
+  pencil: '<path d="M4 20l1-5L16.5 3.5l4 4L9 19z"/>',
   speech: '<path d="M4 5h16v11h-8l-5 4v-4H4z"/><path d="M8 9h8M8 12h5"/>',
 };
 
+// `size` counts the design's pixels.
 export function icon(name, size = 24) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const attributes = {
-    viewBox: "0 0 24 24", width: size, height: size, fill: "none", stroke: "currentColor",
+    viewBox: "0 0 24 24", fill: "none", stroke: "currentColor",
     "stroke-width": 2, "stroke-linecap": "round", "stroke-linejoin": "round",
     "aria-hidden": "true", class: "icon",
+    style: `width: calc(${size} * var(--u)); height: calc(${size} * var(--u))`,
   };
   for (const [key, value] of Object.entries(attributes)) svg.setAttribute(key, value);
   svg.innerHTML = SHAPES[name];

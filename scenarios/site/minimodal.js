@@ -7,12 +7,12 @@ import { icon } from "./icons.js";
 import { keepButton, likeButton } from "./mylist.js";
 import { titleOf } from "./rows.js";
 import { settings } from "./settings.js";
+import { px } from "./unit.js";
 
 const WIDTH = 320;
 const PICTURE = 180;
 const HEIGHT = 306;
 const EDGE = 16;
-const GROW = 300;
 
 // Watches the pointer for as long as the page lives.
 export function previewOnHover(actions) {
@@ -48,6 +48,7 @@ export function previewOnHover(actions) {
   // A card that is pressed or scrolled away is not looked at.
   document.addEventListener("pointerdown", forget);
   window.addEventListener("scroll", close, { passive: true });
+  window.addEventListener("resize", close);
 }
 
 class Preview {
@@ -59,16 +60,17 @@ class Preview {
     this.close = this.#close.bind(this);
     this.dismiss = close;
     this.#video = silentVideo(title.clip, { class: "preview-video", "aria-label": `Preview of ${title.name}` });
-    const art = el("div", { class: "preview-art", onclick: () => actions.detail(title) }, this.#video);
-    picture(title, WIDTH, PICTURE).then((image) => art.prepend(image));
+    const [width, pictureHeight, height] = [px(WIDTH), px(PICTURE), px(HEIGHT)];
+    const art = el("button", { class: "preview-art", "aria-label": `Details of ${title.name}`, onclick: () => actions.detail(title) }, this.#video);
+    picture(title, width, pictureHeight).then((image) => art.prepend(image));
 
     const box = card.getBoundingClientRect();
     const clamp = (value, size, span) => Math.round(Math.min(Math.max(value, EDGE), span - size - EDGE));
-    const left = clamp(box.left + box.width / 2 - WIDTH / 2, WIDTH, window.innerWidth);
-    const top = clamp(box.top + box.height / 2 - HEIGHT / 2, HEIGHT, window.innerHeight);
+    const left = clamp(box.left + box.width / 2 - width / 2, width, window.innerWidth);
+    const top = clamp(box.top + box.height / 2 - height / 2, height, window.innerHeight);
     this.element = el("div", {
       class: "preview", role: "dialog", "aria-label": `Preview of ${title.name}`, onpointerleave: close,
-      style: `left: ${left}px; top: ${top}px; width: ${WIDTH}px; height: ${HEIGHT}px; --grow: ${GROW}ms; --from: ${box.width / WIDTH}`,
+      style: `left: ${left}px; top: ${top}px; width: ${width}px; height: ${height}px; --picture: ${pictureHeight}px; --from: ${box.width / width}`,
     },
       art,
       el("div", { class: "preview-buttons" },
@@ -90,7 +92,7 @@ class Preview {
   async #grow() {
     this.element.getBoundingClientRect(); // lays out the small state, or nothing would grow
     this.element.classList.add("open");
-    await pause(GROW + 20);
+    await pause(settings.hoverGrow + 20);
     // From here on no transform is left, so the video plays on whole pixels.
     if (!this.#open) return;
     this.element.classList.add("settled");
@@ -116,6 +118,10 @@ class Preview {
 
   pause() {
     this.#video.pause();
+  }
+
+  area() {
+    return [this.element];
   }
 
   key(event) {

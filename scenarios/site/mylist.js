@@ -5,6 +5,9 @@ import { icon } from "./icons.js";
 
 const kept = new Set();
 
+// The titles that are kept, the last first.
+export const keptTitles = () => [...kept].reverse();
+
 // A round button that keeps a title, or lets it go.
 export function keepButton(title) {
   const button = el("button", { class: "round", onclick: toggle });

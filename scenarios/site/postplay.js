@@ -11,32 +11,39 @@ export class PostPlay {
   #timer = 0;
   #left = settings.countdown;
 
-  constructor(player, video, next, actions) {
+  // `next` is a title and its episode, or null; see following().
+  constructor(player, stage, video, { title: next, episode }, actions) {
     this.#player = player;
     this.#video = video;
     const count = el("span", { class: "countdown" }, String(this.#left));
+    const kicker = episode && episode.number > 1 ? "Next episode in " : "Next in ";
+    const synopsis = episode ? episode.synopsis : next.synopsis;
+    const play = el("button", { class: "solid-button", "aria-label": "Play next", onclick: actions.next }, icon("play"), "Play next");
     const art = el("div", { class: "postplay-art" });
     this.element = el("section", { class: "postplay", "aria-label": "Up next" },
       art,
       el("div", { class: "postplay-shade" }),
       el("div", { class: "postplay-card" },
-        el("p", { class: "postplay-kicker" }, "Next in ", count),
+        el("p", { class: "postplay-kicker" }, kicker, count),
         el("h2", {}, next.name),
+        episode && el("p", { class: "postplay-episode" }, `Episode ${episode.number}  ·  ${episode.name}`),
         el("p", { class: "facts" },
           el("strong", { class: "match" }, `${next.match}% match`), el("span", {}, next.year),
           el("span", { class: "rating" }, next.rating), el("span", {}, next.length)),
-        el("p", { class: "postplay-synopsis" }, next.synopsis),
+        el("p", { class: "postplay-synopsis" }, synopsis),
         el("div", { class: "postplay-buttons" },
-          el("button", { class: "solid-button", "aria-label": "Play next", onclick: actions.next }, icon("play"), "Play next"),
+          play,
           el("button", { class: "soft-button", "aria-label": "Watch credits", onclick: actions.credits }, "Watch credits"),
           el("button", { class: "soft-button", "aria-label": "Back to home", onclick: actions.back }, "Back to home"))),
     );
-    player.prepend(this.element);
+    stage.prepend(this.element);
     // The film's loop is the browser's: credits that end before the countdown do not go black.
     video.loop = true;
     picture(next, window.innerWidth, window.innerHeight, { lettered: false }).then((image) => {
+      if (!this.element.isConnected) return;
       art.append(image);
       player.classList.add("with-postplay");
+      play.focus({ preventScroll: true });
     });
     this.#timer = setInterval(() => {
       this.#left -= 1;

@@ -498,9 +498,15 @@ function meadow(ctx, chance, palette) {
   disc(ctx, palette.light, sun, 46, 17);
   for (let cloud = 0; cloud < 4; cloud += 1) {
     const [x, y] = [chance.between(0, 320), chance.between(20, 70)];
-    for (let puff = 0; puff < 6; puff += 1) {
-      disc(ctx, fade(palette.light, 0.28), x + puff * 8, y + chance.between(-4, 4), chance.between(6, 13));
-    }
+    // One path of all puffs, so that they do not show through each other; level below.
+    fill(ctx, vertical(ctx, y - 14, y + 8, fade(palette.light, 0.6), fade(palette.light, 0.12)), () => {
+      for (let puff = 0; puff < 6; puff += 1) {
+        const [middle, radius] = [x + puff * 8, chance.between(6, 13) * (puff % 5 ? 1 : 0.7)];
+        const lift = chance.between(0, 5);
+        ctx.moveTo(middle + radius, y + 8 - lift - radius * 0.5);
+        ctx.ellipse(middle, y + 8 - lift - radius * 0.5, radius, radius * 0.8, 0, 0, Math.PI * 2);
+      }
+    });
   }
   land(ctx, mix(palette.haze, palette.sky[1], 0.55), swell(chance, 104, 12));
   const x = chance.between(170, 240);

@@ -5,10 +5,10 @@
 import { picture } from "./artwork.js";
 import { titles } from "./catalogue.js";
 import { el } from "./element.js";
+import { number, text } from "./settings.js";
 
-const query = new URLSearchParams(location.search);
-const speed = Number.parseFloat(query.get("speed")) || 360;
-document.documentElement.classList.toggle("rich", query.get("rich") === "1");
+const speed = number("speed", 360) || 360;
+document.documentElement.classList.toggle("rich", text("rich") === "1");
 const wall = document.querySelector(".wall");
 
 const entry = async (title) =>
@@ -21,7 +21,7 @@ const entry = async (title) =>
 wall.append(...(await Promise.all(titles.map(entry))));
 document.documentElement.classList.add("ready");
 
-if (query.get("auto") === "1") {
+if (text("auto") === "1") {
   const began = performance.now();
   const step = (now) => {
     const way = document.documentElement.scrollHeight - window.innerHeight;

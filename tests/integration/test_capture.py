@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,6 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 from support.capture import Capture, capture
-from support.traces import processes
 from support.validation import LAYER, validation, validation_log
 
 from harness.browser import BrowserSession, find_browser
@@ -111,10 +108,7 @@ def test_capture_goes_on_after_the_gpu_process_died(tmp_path: Path):
     with capture(tmp_path, 640, 360) as shot:
         shot.page.goto((tmp_path / "p.html").as_uri())
         shot.settle()
-        mine = processes(("--type=gpu-process",))
-        assert mine
-        for line in mine:
-            os.kill(int(line.split()[0]), signal.SIGKILL)
+        shot.kill_gpu_process()
         shot.page.wait_for_timeout(2500)
         shot.page.evaluate("box.style.background = '#0f0'")
         assert_equals_screenshot(shot)

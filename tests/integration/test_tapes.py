@@ -94,12 +94,15 @@ def test_a_replay_is_the_recording_without_a_browser(scenario: Path):
     assert (again / "live_spliced.mkv").read_bytes() == (live / "live_spliced.mkv").read_bytes()
     assert ticks(again) == ticks(live)
     was, now = (json.loads((f / "metrics.json").read_text()) for f in (live, again))
+    # No latency is claimed for frames that nobody presented.
+    for data, measured in ((was, True), (now, False)):
+        for measures in (data["total"], *(phase["measures"] for phase in data["phases"])):
+            assert (measures.pop("latency") is not None) is measured
     for key in ("total", "frames", "phases", "marks", "expectations"):
         assert now[key] == was[key], key
     assert [check["status"] for check in now["checks"]] == ["passed"] * len(was["checks"])
     assert now["environment"]["browser"] == was["environment"]["browser"]
     assert now["environment"]["replayed from"].endswith("case.tape.mkv")
-    # No latency is claimed for frames that nobody presented.
     assert any("latency" in name for name in was["times"])
     assert not any("latency" in name for name in now["times"])
 

@@ -497,6 +497,58 @@ static void test_recreation(void) {
     free_device(&dev);
 }
 
+/* Of no more bytes than a slot holds, and wider than the view all the same. */
+static void test_wider_and_lower(void) {
+    device dev;
+    window win;
+    make_device(&dev);
+    make_window(&win, &dev, MAIN, VK_FORMAT_B8G8R8A8_UNORM, VK_PRESENT_MODE_IMMEDIATE_KHR);
+    const VkExtent2D extents[] = {{WIDTH + 2, HEIGHT / 2}, {WIDTH / 2, HEIGHT + 2}};
+    for (int i = 0; i < 2; i++) {
+        VkSwapchainKHR old = win.chain;
+        uint64_t lost = __atomic_load_n(&header->lost, __ATOMIC_ACQUIRE);
+        VK(make_chain(&win, extents[i], VK_FORMAT_B8G8R8A8_UNORM, VK_PRESENT_MODE_IMMEDIATE_KHR));
+        VK(present(&win, draw(&win, RED), NULL));
+        vkDestroySwapchainKHR(dev.handle, old, NULL);
+        uint64_t end = uis_now_ns() + 2000000000u;
+        while (__atomic_load_n(&header->lost, __ATOMIC_ACQUIRE) == lost && uis_now_ns() < end)
+            usleep(1000);
+        CHECK(__atomic_load_n(&header->lost, __ATOMIC_ACQUIRE) == lost + 1,
+              "a frame of %ux%u is not lost", extents[i].width, extents[i].height);
+        CHECK(!uis_ring_take(ring, 0), "and was captured");
+    }
+    free_window(&win);
+    free_device(&dev);
+}
+
+/* A window that was there before the main window went takes its place, with its size as it
+ * is by then; what it says of its damage counts from its second present on. */
+static void test_successor_window(void) {
+    device dev;
+    window first, second;
+    make_device(&dev);
+    make_window(&first, &dev, MAIN, VK_FORMAT_B8G8R8A8_UNORM, VK_PRESENT_MODE_IMMEDIATE_KHR);
+    const VkExtent2D smaller = {WIDTH - 20, HEIGHT - 10};
+    make_window(&second, &dev, smaller, VK_FORMAT_B8G8R8A8_UNORM, VK_PRESENT_MODE_IMMEDIATE_KHR);
+    uint64_t n = presented();
+    VK(present(&second, draw(&second, RED), NULL));
+    free_window(&first);
+    VK(present(&second, draw(&second, RED), NULL));
+    CHECK(presented() == n, "a window of another size was captured");
+    uis_ring_set_window(ring, smaller.width, smaller.height);
+    const VkRectLayerKHR rect = {{1, 2}, {3, 4}, 0};
+    const uis_rect damage = {1, 2, 3, 4};
+    VkPresentRegionKHR region = {1, &rect};
+    const VkPresentRegionsKHR regions = {VK_STRUCTURE_TYPE_PRESENT_REGIONS_KHR, NULL, 1, &region};
+    VK(present(&second, draw(&second, BLUE), &regions));
+    expect_frame(BLUE_BGRA, n + 1, UIS_SLOT_DAMAGE_MISSING, 0, NULL);
+    VK(present(&second, draw(&second, RED), &regions));
+    expect_frame(RED_BGRA, n + 2, 0, 1, &damage);
+    uis_ring_set_window(ring, WIDTH, HEIGHT);
+    free_window(&second);
+    free_device(&dev);
+}
+
 typedef struct painter {
     window win;
     int frames;
@@ -618,6 +670,8 @@ int main(int argc, char **argv) {
     test_pixels_and_damage();
     test_acquire();
     test_recreation();
+    test_wider_and_lower();
+    test_successor_window();
     test_crowd();
     test_reader_gone();
     check_no_slot_is_held();

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from harness.browser import BrowserSession, LayerEnvironment, find_browser
 from harness.display import VirtualDisplay
 from harness.native import layer_dir, native
 from harness.ring import FrameRing
+from support.traces import processes
 
 Image = npt.NDArray[np.uint8]  # (height, width, 3), R G B
 
@@ -30,6 +33,13 @@ class Capture:
         self.sequences: list[int] = []
         self.damages: list[tuple[tuple[int, int, int, int], ...]] = []
         self.newest: Image | None = None
+
+    def kill_gpu_process(self) -> None:
+        """This browser's own: others may run on the machine."""
+        found = [int(line.split()[0]) for line in processes(("--type=gpu-process",))]
+        mine = [pid for pid in found if os.getpgid(pid) == self.browser.pid]
+        assert len(mine) == 1
+        os.kill(mine[0], signal.SIGKILL)
 
     def drain(self) -> int:
         """Reads everything that is there; returns how many frames."""

@@ -68,11 +68,13 @@ def record(
     fps: int = 48,
     first: Frame,
     spool: BinaryIO | None = None,
+    damage: Sequence[tuple[int, int, int, int]] | None = None,
     **settings_: Any,
 ) -> Recording:
     """Records one entry a tick: a new frame (or None: no present) and the videos then.
 
-    The frame standing at the start is `first`; `settings_` are RecorderSettings'.
+    The frame standing at the start is `first`, as large as the view; later ones may have
+    other sizes. `damage` is what every present says; `settings_` are RecorderSettings'.
     """
     height, width = first.shape[:2]
     # At once, and however large: what is tested here is what comes of it.
@@ -93,7 +95,7 @@ def record(
                 time.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
                 ring.set_regions(regions)
                 if frame is not None:
-                    feeder.present(frame)
+                    feeder.present(frame, damage)
             return recorder.stop((len(frames) + 1) / fps)
         finally:
             recorder.close()

@@ -12,6 +12,7 @@ from harness.limits import Limit, LimitError, Quantity
 
 SHARE, COUNT = Quantity.SHARE, Quantity.COUNT
 BITRATE, SIZE, LEVEL = Quantity.BITRATE, Quantity.SIZE, Quantity.LEVEL
+TIME, RATIO = Quantity.TIME, Quantity.RATIO
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,16 @@ BITRATE, SIZE, LEVEL = Quantity.BITRATE, Quantity.SIZE, Quantity.LEVEL
         (">= 38 dB", LEVEL, 38, None),
         (">= 38", LEVEL, 38, None),
         ("40 ± 1.5 dB", LEVEL, 38.5, 41.5),
+        ("<= 80 ms", TIME, None, 0.08),
+        ("<= 80ms", TIME, None, 0.08),
+        ("1.5s..2s", TIME, 1.5, 2),
+        ("5 s ± 10%", TIME, 4.5, 5.5),
+        ("5 s ± 100 ms", TIME, 4.9, 5.1),
+        ("50 ± 80 ms", TIME, 0, 0.13),
+        ("0", TIME, 0, 0),
+        (">= 0.95", RATIO, 0.95, None),
+        ("0.9..1", RATIO, 0.9, 1),
+        ("0.98 ± 0.05", RATIO, 0.93, 1),
     ],
 )
 def test_forms(text: str | int, quantity: Quantity, low: float | None, high: float | None) -> None:
@@ -120,12 +131,36 @@ def test_text_is_canonical_and_reads_back(text: str, quantity: Quantity, shown: 
         ("0", SHARE, 0.25, "25%"),
         (">= 90%", SHARE, 1, "100%"),
         ("0", BITRATE, 1500, "1.5 kbit/s"),
+        ("<= 80 ms", TIME, 0.0951234, "95.12 ms"),
+        ("<= 2 s", TIME, 2.0004, "2.0004 s"),
+        ("0", TIME, 0.25, "250 ms"),
+        (">= 0.95", RATIO, 0.949999, "0.949999"),
+        (">= 0.95", RATIO, 0.98, "0.98"),
     ],
 )
 def test_values_are_shown_in_the_limits_unit(
     text: str, quantity: Quantity, value: float, shown: str
 ) -> None:
     assert Limit.parse(text, quantity).format(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "quantity", "margin", "shown"),
+    [
+        (">= 90%", SHARE, -0.0004, "-0.04%"),
+        (">= 90%", SHARE, -0.00000004, "-0.000004%"),  # not "-0%"
+        (">= 90%", SHARE, 0.00001, "0.001%"),
+        ("<= 5", COUNT, 0, "0"),
+        ("<= 5", COUNT, -0.0, "0"),
+        ("<= 80 ms", TIME, -0.015, "-15 ms"),
+        (">= 0.95", RATIO, -0.00001, "-0.00001"),
+        (">= 38 dB", LEVEL, math.inf, "inf"),
+    ],
+)
+def test_a_margin_that_is_not_0_is_not_shown_as_0(
+    text: str, quantity: Quantity, margin: float, shown: str
+) -> None:
+    assert Limit.parse(text, quantity).format_margin(margin) == shown
 
 
 @pytest.mark.parametrize(
@@ -147,6 +182,16 @@ def test_values_are_shown_in_the_limits_unit(
         ("-3", COUNT, "'-3' is below 0: a count never is"),
         ("<= 120%", SHARE, "'<= 120%' is above 100%: a share never is"),
         ("> 100%", SHARE, "'> 100%' can never hold"),
+        ("<= 80", TIME, "'<= 80' has no unit; a time is written '80 ms' or '80 s'"),
+        ("<= 2 sec", TIME, "'<= 2 sec' has the unit 'sec'; a time is in ms or s"),
+        (
+            "<= 2 S",
+            TIME,
+            "'<= 2 S' has the unit 'S'; a time is in ms or s; did you mean 's'?",
+        ),
+        (">= 95%", RATIO, "'>= 95%' has the unit '%'; a ratio has none"),
+        (">= 95", RATIO, "'>= 95' is above 1: a ratio never is"),
+        ("> 1", RATIO, "'> 1' can never hold"),
         ("< 0", COUNT, "'< 0' can never hold"),
     ],
 )

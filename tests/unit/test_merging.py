@@ -12,7 +12,7 @@ from support import content
 
 from harness.checks import check_recording
 from harness.pipeline import Pipeline
-from harness.recorder import Picture, RecorderSettings, Recording, Tick, TickClass
+from harness.recorder import Picture, RecorderSettings, Recording, Rect, Tick, TickClass
 from harness.ring import VideoRegion
 
 WIDTH, HEIGHT = 640, 384
@@ -158,6 +158,11 @@ class TestTwoVideos:
         playing = recording.ticks[1:]
         assert {t.tick_class for t in playing} == {TickClass.VIDEO_ONLY}
         assert {(t.picture, t.regions) for t in playing[1:]} == {(Picture.SPLICED, 2)}
+        # Three macroblocks of guard around each, none beyond the view.
+        rects = (Rect(0, 0, 208, 176), Rect(384, 192, 256, 192))
+        assert {t.region_rects for t in playing[1:]} == {rects}
+        assert {t.region for t in playing[1:]} == {Rect(0, 0, 640, 384)}
+        assert recording.ticks[0].region_rects == ()
 
     def test_near_each_other_they_share_one(self, tmp_path: Path):
         recording = run(tmp_path / "s.mkv", self.steps((192, 32, 128, 96)))

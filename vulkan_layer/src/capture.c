@@ -25,6 +25,7 @@ static uis_ring *ring;             /* set once before any device exists, then co
 static uis_ring_header *header;    /* of the ring, or NULL */
 static uint64_t ring_bytes;        /* of the mapping, as checked when attaching */
 static const void *main_swapchain; /* (atomic) identity only, never followed */
+static bool main_is_new;           /* (atomic) none of its presents was counted yet */
 static bool failed;                /* (atomic) */
 static bool too_large_said;
 
@@ -106,8 +107,9 @@ void uis_capture_claim(const void *swapchain, const void *old, VkExtent2D extent
         return;
     pthread_mutex_lock(&lock);
     bool inherits = main_swapchain && main_swapchain == old;
-    bool matches =
-        !main_swapchain && extent.width == header->width && extent.height == header->height;
+    bool matches = !main_swapchain &&
+                   extent.width == __atomic_load_n(&header->width, __ATOMIC_ACQUIRE) &&
+                   extent.height == __atomic_load_n(&header->height, __ATOMIC_ACQUIRE);
     if (inherits || matches) {
         uint32_t pid = (uint32_t)getpid();
         uint32_t before = __atomic_exchange_n(&header->writer_pid, pid, __ATOMIC_ACQ_REL);
@@ -116,6 +118,7 @@ void uis_capture_claim(const void *swapchain, const void *old, VkExtent2D extent
         snprintf(header->device_name, sizeof header->device_name, "%s", device_name);
         header->passthrough = passthrough;
         __atomic_add_fetch(&header->swapchains, 1, __ATOMIC_RELAXED);
+        __atomic_store_n(&main_is_new, true, __ATOMIC_RELEASE);
         __atomic_store_n(&main_swapchain, swapchain, __ATOMIC_RELEASE);
         if (!failed)
             raise_state(UIS_WRITER_SWAPCHAIN);
@@ -123,6 +126,12 @@ void uis_capture_claim(const void *swapchain, const void *old, VkExtent2D extent
                 device_name, inherits ? ", recreated" : "", passthrough ? ", passthrough" : "");
     }
     pthread_mutex_unlock(&lock);
+}
+
+void uis_capture_offer(const void *swapchain, VkExtent2D extent, const char *device_name,
+                       bool passthrough) {
+    if (header && !__atomic_load_n(&main_swapchain, __ATOMIC_ACQUIRE))
+        uis_capture_claim(swapchain, NULL, extent, device_name, passthrough);
 }
 
 void uis_capture_release(const void *swapchain) {
@@ -157,6 +166,11 @@ void uis_capture_count(uis_frame *frame) {
     frame->sequence = __atomic_add_fetch(&header->presented, 1, __ATOMIC_ACQ_REL);
     if (frame->damage.missing)
         __atomic_add_fetch(&header->without_damage, 1, __ATOMIC_RELAXED);
+    /* What a new main window shows differs from the old one's picture, whatever it says. */
+    if (__atomic_exchange_n(&main_is_new, false, __ATOMIC_ACQ_REL)) {
+        frame->damage.missing = true;
+        frame->damage.count = 0;
+    }
 }
 
 void uis_capture_lost(void) {
@@ -168,8 +182,9 @@ uint8_t *uis_capture_memory(uint64_t *bytes) {
     return (uint8_t *)header;
 }
 
-uint64_t uis_capture_slot_bytes(void) {
-    return header->slot_stride - UIS_RING_SLOT_HEADER;
+bool uis_capture_fits(uint32_t width, uint32_t height) {
+    return width <= header->max_width && height <= header->max_height &&
+           (uint64_t)width * height * 4 <= header->slot_stride - UIS_RING_SLOT_HEADER;
 }
 
 uint32_t uis_capture_slots(void) {
@@ -227,7 +242,7 @@ static void say_too_large(const uis_frame *frame) {
 
 void uis_capture_store(const uis_frame *frame, const uint8_t *pixels) {
     uint64_t bytes = (uint64_t)frame->width * frame->height * 4;
-    if (bytes > uis_capture_slot_bytes()) {
+    if (!uis_capture_fits(frame->width, frame->height)) {
         say_too_large(frame);
         uis_capture_lost();
         return;

@@ -39,6 +39,10 @@ uis_beat uis_capture_beat(void);
  * `old` (may be NULL) or, while nobody has it, when its extent is the ring's. */
 void uis_capture_claim(const void *swapchain, const void *old, VkExtent2D extent,
                        const char *device_name, bool passthrough);
+/* The same at a present, for a swapchain made while another one had the role that is gone
+ * since: a window that took the place of another. */
+void uis_capture_offer(const void *swapchain, VkExtent2D extent, const char *device_name,
+                       bool passthrough);
 /* The swapchain is gone. */
 void uis_capture_release(const void *swapchain);
 
@@ -48,7 +52,8 @@ bool uis_capture_wants(const void *swapchain);
 /* False for a format whose bytes are neither B,G,R,A nor R,G,B,A. */
 bool uis_capture_format(VkFormat format, bool *swap_red_blue);
 
-/* Counts a present of the main window and gives it its sequence. */
+/* Counts a present of the main window and gives it its sequence. The first one of a
+ * swapchain that took the role has all of it as damage. */
 void uis_capture_count(uis_frame *frame);
 
 /* That present will never be READY. */
@@ -57,8 +62,11 @@ void uis_capture_lost(void);
 /* The ring's mapping and its size, or NULL without a ring. Constant. */
 uint8_t *uis_capture_memory(uint64_t *bytes);
 
-/* Bytes of pixels that a slot holds, and how many slots there are. */
-uint64_t uis_capture_slot_bytes(void);
+/* True for a frame that is neither wider nor higher than the view, nor larger than a slot:
+ * one that is wider and lower may fit a slot all the same. */
+bool uis_capture_fits(uint32_t width, uint32_t height);
+
+/* How many slots there are. */
 uint32_t uis_capture_slots(void);
 
 /* A slot for FRAME, all but its pixels and ready_ns filled in; NULL when every

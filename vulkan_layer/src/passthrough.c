@@ -150,7 +150,10 @@ VkResult uis_passthrough_present(uis_device *device, VkQueue handle, const VkPre
     /* The main window is one swapchain, so at most one copy a present. */
     for (uint32_t i = 0; i < info->swapchainCount; i++) {
         uis_swapchain *swapchain = uis_swapchain_find(device, info->pSwapchains[i]);
-        if (!swapchain || !uis_capture_wants(swapchain))
+        if (!swapchain)
+            continue;
+        uis_capture_offer(swapchain, swapchain->extent, device->properties.deviceName, true);
+        if (!uis_capture_wants(swapchain))
             continue;
         VkResult result = submit_copy(swapchain, queue, info, i, now_ns);
         if (result == VK_SUCCESS) {

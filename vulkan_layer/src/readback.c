@@ -368,7 +368,7 @@ static void drop_pool(uis_swapchain *swapchain) {
 /* Copies may go straight into the ring when its slots hold these images as they
  * are, and when enough slots are left while the GPU writes the others. */
 static VkBuffer straight_target(const uis_swapchain *swapchain, bool swap_red_blue) {
-    if (swap_red_blue || frame_bytes(swapchain) > uis_capture_slot_bytes())
+    if (swap_red_blue || !uis_capture_fits(swapchain->extent.width, swapchain->extent.height))
         return VK_NULL_HANDLE;
     if (uis_capture_slots() < swapchain->image_count + READER_SLOTS) {
         static bool said; /* (atomic) each resize comes here */

@@ -446,6 +446,7 @@ static VkResult present_one(uis_swapchain *swapchain, uis_queue *queue,
     uint32_t index = info->pImageIndices[entry];
     pthread_mutex_lock(&swapchain->lock);
     VkResult status = swapchain->status;
+    bool retired = swapchain->retired;
     bool owned =
         index < swapchain->image_count && swapchain->images[index].state == UIS_IMAGE_ACQUIRED;
     if (owned) {
@@ -460,6 +461,9 @@ static VkResult present_one(uis_swapchain *swapchain, uis_queue *queue,
 
     uis_image *image = &swapchain->images[index];
     image->capture = false;
+    if (!retired)
+        uis_capture_offer(swapchain, swapchain->extent, swapchain->device->properties.deviceName,
+                          false);
     bool counted = uis_capture_wants(swapchain);
     if (counted) {
         image->frame = (uis_frame){

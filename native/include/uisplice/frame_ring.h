@@ -77,10 +77,10 @@ typedef struct uis_ring_header {
     uint32_t slot_count;
     uint64_t slots_offset; /* of slot 0 from the start of the object */
     uint64_t slot_stride;  /* bytes from one slot to the next */
-    uint32_t width;        /* of the main window: chooses the swapchain captured */
-    uint32_t height;
-    uint32_t max_width; /* what a slot can hold after a resize */
-    uint32_t max_height;
+    uint32_t width;        /* (atomic) of the main window: chooses the swapchain captured */
+    uint32_t height;       /* (atomic) while no swapchain is; a resize changes both */
+    uint32_t max_width;    /* the view: no captured window is wider */
+    uint32_t max_height;   /* or higher */
 
     /* Recorder -> layer. */
     uint64_t pace_origin_ns; /* (atomic) FIFO beat: origin + k * period */
@@ -131,6 +131,10 @@ int uis_ring_create(const char *name, uint32_t width, uint32_t height, uint32_t 
 /* Maps an existing object and checks magic, version, sizes; nothing of what it checked
  * is read from the object again. Same errors. */
 int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size);
+
+/* Says which size the main window has from now on, at most the maximum: it is found by its
+ * size where its swapchain is not the old one's successor (a new process, a new window). */
+void uis_ring_set_window(uis_ring *ring, uint32_t width, uint32_t height);
 
 /* Unmaps; the creator also marks the ring closed and unlinks the name. NULL is fine. */
 void uis_ring_close(uis_ring *ring);

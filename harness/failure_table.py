@@ -1,0 +1,61 @@
+"""Everything that did not pass as one table: what, by how much, and where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .checks import CheckResult, Status
+from .verdict import WHOLE, Verdict
+
+FAILURE_HEAD = ("phase", "expectation", "measured", "limit", "margin", "ticks", "where to look")
+
+
+def failure_rows(verdicts: Sequence[Verdict], checks: Sequence[CheckResult]) -> list[list[str]]:
+    """A row of text under FAILURE_HEAD for each one that failed or was not run."""
+    rows = [
+        [v.where, v.name, _measured(v), v.limit, v.margin, _ticks(v), v.look]
+        for v in verdicts
+        if v.status is not Status.PASSED
+    ]
+    rows += [
+        [
+            WHOLE,
+            c.name,
+            c.status.value,
+            "must pass",
+            "",
+            "" if c.tick is None else str(c.tick),
+            c.summary,
+        ]
+        for c in checks
+        if not c.passed
+    ]
+    return rows
+
+
+def failure_table(verdicts: Sequence[Verdict], checks: Sequence[CheckResult]) -> str:
+    """The table as plain text with aligned columns; empty when everything passed."""
+    rows = failure_rows(verdicts, checks)
+    if not rows:
+        return ""
+    widths = [
+        max(len(line[column]) for line in (FAILURE_HEAD, *rows))
+        for column in range(len(FAILURE_HEAD))
+    ]
+    rule = ["-" * width for width in (*widths[:-1], len(FAILURE_HEAD[-1]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in (FAILURE_HEAD, rule, *rows)
+    )
+
+
+def _measured(verdict: Verdict) -> str:
+    not_run = verdict.status is Status.NOT_RUN
+    return f"not run: {verdict.measured}" if not_run else verdict.measured
+
+
+def _ticks(verdict: Verdict) -> str:
+    if verdict.end_tick <= verdict.first_tick:
+        return ""
+    last = verdict.end_tick - 1
+    return str(last) if last == verdict.first_tick else f"{verdict.first_tick}..{last}"

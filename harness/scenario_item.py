@@ -1,0 +1,242 @@
+"""Scenarios as pytest sees them: a file, one item a scenario, one report a phase."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+import allure
+import pytest
+
+from . import baseline_plugin
+from .allure_report import AllureSteps, attach
+from .checks import Status
+from .errors import HarnessError, ScenarioError
+from .failure_table import failure_rows
+from .report import MEASURES_HEAD, measures_row
+from .scenario import Scenario, load_scenarios
+from .session import Result, RunOptions, run_scenario
+
+Outcome = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all scenarios of a pytest run have in common: where their recordings go, and the
+    options."""
+
+    folder: Path
+    options: RunOptions
+
+
+RUN = pytest.StashKey[Run]()
+
+
+class PhaseFacts(TypedDict):
+    """How a phase ended, as plain data: what is wrong in `text`; `seconds` it lasted."""
+
+    name: str
+    line: int
+    outcome: Outcome
+    text: str
+    seconds: float
+
+
+PHASES = "uisplice_phases"
+"""The attribute of a scenario's report that holds its PhaseFacts."""
+PHASE = "uisplice_phase"
+"""The attribute of a phase's report that holds its name."""
+
+
+class ScenarioFailure(AssertionError):
+    """A scenario whose expectations or checks did not all pass.
+
+    An AssertionError, because Allure reports anything else as broken, not failed.
+    """
+
+
+class ScenarioFile(pytest.File):
+    """A YAML file: one scenario, or one for each case of its matrix."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        variables = dict(self.config.getoption("--scenario-set"))
+        try:
+            scenarios = load_scenarios(self.path, variables)
+        except ScenarioError as error:
+            # Collecting fails with our message alone, not with a traceback of the loader.
+            raise self.CollectError(str(error)) from None
+        for scenario in scenarios:
+            yield ScenarioItem.from_parent(self, name=scenario.id, scenario=scenario)
+
+
+class ScenarioItem(pytest.Item):
+    """One scenario, recorded when the test runs."""
+
+    def __init__(self, *, scenario: Scenario, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.scenario = scenario
+        self.result: Result | None = None
+        self.add_marker(pytest.mark.scenario)
+        for tag in scenario.tags:
+            # Known from here on, also under --strict-markers: the file declares it.
+            self.config.addinivalue_line("markers", f"{tag}: a scenario's tag")
+            self.add_marker(tag)
+        if scenario.skip:
+            self.add_marker(pytest.mark.skip(reason=scenario.skip))
+        if scenario.xfail:
+            xfail = scenario.xfail
+            self.add_marker(pytest.mark.xfail(reason=xfail.reason, strict=xfail.strict))
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, 0, f"scenario: {self.scenario.full_title}"
+
+    def runtest(self) -> None:
+        settings = self.config.stash[RUN]
+        allure.dynamic.title(self.scenario.full_title)
+        if self.scenario.description:
+            allure.dynamic.description(self.scenario.description)
+        allure.dynamic.feature("scenarios")
+        folder = settings.folder / self.scenario.folder_name
+        self.result = run_scenario(self.scenario, folder, settings.options, AllureSteps())
+        attach(self.result)
+        self._describe(self.result)
+        baseline_plugin.record(self.config, self, self.result, self.scenario.baseline)
+        if self.result.failure is not None:
+            raise self.result.failure
+        if self.result.problems:
+            raise ScenarioFailure(self.result.failure_table)
+
+    def _describe(self, result: Result) -> None:
+        """The numbers that a JUnit file or another report wants beside the outcome."""
+        self.add_report_section("call", "recording", text_table(result))
+        self.user_properties.append(("recording", str(result.folder)))
+        if result.metrics is None:
+            return
+        total = result.metrics.total
+        self.user_properties += [
+            *((f"share {name} %", f"{share:g}") for name, share in total.shares.items()),
+            ("bytes", str(total.bytes)),
+            ("bitrate", f"{total.bitrate:g}"),
+            ("psnr_y", f"{total.psnr_y:g}" if total.psnr_y is not None else ""),
+            ("dropped", str(total.dropped)),
+        ]
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        error = excinfo.value
+        if isinstance(error, (HarnessError, ScenarioFailure, baseline_plugin.BaselineRegression)):
+            # pytest's short summary shows the first line alone.
+            lines = [self._headline(error), "", str(error)]
+            if self.result is not None:
+                if isinstance(error, HarnessError) and self.result.failure_table:
+                    lines += ["", self.result.failure_table]
+                if self.result.headroom:
+                    lines += ["", self.result.headroom]
+                lines += ["", f"evidence: {self.result.folder}"]
+            return "\n".join(lines)
+        return super().repr_failure(excinfo, style)
+
+    def _headline(self, error: BaseException) -> str:
+        if not isinstance(error, ScenarioFailure) or self.result is None:
+            return f"{self.path.name}: {str(error).splitlines()[0]}"
+        wrong = failure_rows(self.result.verdicts, self.result.checks)
+        phase, name, measured, limit, *_ = wrong[0]
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        return f"{self.path.name}: {phase}: {name} {limit}: measured {measured}{more}"
+
+    def phase_facts(self) -> list[PhaseFacts]:
+        """How each phase ended, once the scenario has been played."""
+        if self.result is None:
+            return []
+        measured = {}
+        if self.result.metrics is not None:
+            measured = {phase.name: phase for phase in self.result.metrics.phases}
+        facts: list[PhaseFacts] = []
+        for phase in self.scenario.phases:
+            reached = measured.get(phase.name)
+            outcome, text = self._outcome_of(phase.name, reached is not None)
+            seconds = reached.end - reached.start if reached else 0.0
+            facts.append(
+                {
+                    "name": phase.name,
+                    "line": phase.line,
+                    "outcome": outcome,
+                    "text": text,
+                    "seconds": seconds,
+                }
+            )
+        return facts
+
+    def _outcome_of(self, phase: str, reached: bool) -> tuple[Outcome, str]:
+        assert self.result is not None
+        wrong = [
+            f"{v.name} expected {v.limit}, measured {v.measured} ({v.status.value})"
+            for v in self.result.verdicts
+            if v.where == phase and v.status is not Status.PASSED
+        ]
+        failure, metrics = self.result.failure, self.result.metrics
+        if failure is not None and metrics is not None and metrics.phases[-1].name == phase:
+            wrong.insert(0, str(failure))
+        if wrong:
+            return "failed", "\n".join(wrong)
+        return ("passed", "") if reached else ("skipped", "phase not reached")
+
+
+class PhaseReports:
+    """Reports each phase before the scenario that it belongs to.
+
+    The item's own report carries the facts, so that they also come from the workers of
+    pytest-xdist, which let no report through but an item's own.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for facts in getattr(report, PHASES, ()):
+            phase = _phase_report(facts, report)
+            self._config.hook.pytest_runtest_logreport(report=phase)
+
+
+def _phase_report(facts: PhaseFacts, whole: pytest.TestReport) -> pytest.TestReport:
+    file, _, item = whole.location
+    outcome, text = facts["outcome"], facts["text"]
+    excused = outcome == "failed" and hasattr(whole, "wasxfail")
+    report = pytest.TestReport(
+        # As a parameter: a JUnit file then has it as a test of its own beside the scenario.
+        nodeid=f"{whole.nodeid}[{facts['name']}]",
+        location=(file, facts["line"] - 1, f"{item}: {facts['name']}"),
+        keywords={},
+        outcome="skipped" if excused else outcome,
+        longrepr=(file, facts["line"], text) if outcome == "skipped" else text or None,
+        when="call",
+        duration=facts["seconds"],
+    )
+    setattr(report, PHASE, facts["name"])
+    if excused:
+        report.wasxfail = whole.wasxfail
+    for name in ("node", "worker_id"):  # what pytest-xdist gives a report
+        if hasattr(whole, name):
+            setattr(report, name, getattr(whole, name))
+    return report
+
+
+def text_table(result: Result) -> str:
+    """A result's phases, checks and files as lines of text."""
+    if result.metrics is None:
+        return "nothing was recorded"
+    rows = [MEASURES_HEAD]
+    rows += [measures_row(p.name, p.measures) for p in result.metrics.phases]
+    rows.append(measures_row("whole recording", result.metrics.total))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(MEASURES_HEAD))]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    lines += [f"{c.status.value}: {c.name}: {c.summary}" for c in result.checks]
+    return "\n".join([*lines, f"files: {result.folder}"])
