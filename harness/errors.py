@@ -41,9 +41,14 @@ class CaptureError(EnvironmentProblem):
 
 
 class StepError(HarnessError):
-    """A step of a scenario failed: a selector never appeared, a page did not load."""
+    """A step of a scenario failed: a selector never appeared, a page did not load.
+    `place` says where alone: phase, tick, file and line."""
 
     exit_code = 1
+
+    def __init__(self, message: str, remedy: str = "", place: str = "") -> None:
+        super().__init__(message, remedy)
+        self.place = place
 
 
 class RecorderError(HarnessError):

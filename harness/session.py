@@ -21,7 +21,14 @@ from . import __version__
 from .browser import BrowserSession, LayerEnvironment, find_browser
 from .checks import CheckResult, Status, check_recording
 from .display import VirtualDisplay
-from .errors import CaptureError, EnvironmentProblem, HarnessError, RecorderError, TapeError
+from .errors import (
+    CaptureError,
+    EnvironmentProblem,
+    HarnessError,
+    RecorderError,
+    StepError,
+    TapeError,
+)
 from .failure_table import failure_table
 from .headroom import Usage, UsageMeter, complaint
 from .media import prepare_clips
@@ -794,6 +801,8 @@ def _conclude(
     # A tape that cannot be written leaves the recording whole.
     if failure is not None and not isinstance(failure, TapeError):
         broke_off = failure.message if isinstance(failure, HarnessError) else str(failure)
+        if isinstance(failure, StepError) and failure.place:
+            broke_off = failure.place  # the message itself stands above the table
     verdicts = judge(
         scenario,
         metrics,

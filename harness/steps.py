@@ -439,10 +439,11 @@ class StepRunner:
 
     def _error(self, step: BaseStep, where: str, reason: str, remedy: str) -> HarnessError:
         path = Path(step.file) if step.file else self.path
-        place = display_path(path) + (f":{step.line}" if step.line else "")
+        line = display_path(path) + (f":{step.line}" if step.line else "")
         tick = self.tick()
         at = "" if tick is None else f", tick {tick}"
-        return StepError(f"{where}{at}, {place}: {step.subject} failed: {reason}", remedy)
+        place = f"{where}{at}, {line}"
+        return StepError(f"{place}: {step.subject} failed: {reason}", remedy, place)
 
 
 class _Failure(Exception):
