@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def whole(part: Block) -> str:
 def lay_out(folder: Path) -> list[Path]:
     """Writes everything that the page's scenarios need into `folder`, and each of them as
     `example_LINE.yaml`; the scenarios' files."""
-    (folder / "site").symlink_to(SITE)
+    shutil.copytree(SITE, folder / "site")  # the server follows no link out of its folder
     (json,) = blocks("json")
     (folder / "ada.json").write_text(json.text, encoding="utf-8")
     scenarios = []
