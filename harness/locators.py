@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import urljoin
 
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Frame, FrameLocator, Locator, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect as playwright_expect
 
+from .scenario.address import is_url
 from .scenario.locator import LocatorFields, as_pattern
 from .scenario.page_expectation import WORDS, PageExpectation
 from .scenario.step import Condition
@@ -106,6 +108,8 @@ def ask(page: Page, expectation: PageExpectation, timeout: float) -> Answer:
     arguments: list[Any] = [expectation.of] if expectation.of is not None else []
     if kind == "number":
         arguments.append(int(expectation.value or "0"))
+    elif expectation.words == "have url":
+        arguments.append(_address(page, expectation.value or ""))
     elif kind:
         arguments.append(as_pattern(expectation.value or ""))
     asked = getattr(
@@ -120,6 +124,14 @@ def ask(page: Page, expectation: PageExpectation, timeout: float) -> Answer:
             raise PlaywrightError(_error_line(text)) from error
         return Answer(False, _actual(text))
     return Answer(True, "as expected")
+
+
+def _address(page: Page, value: str) -> str | re.Pattern[str]:
+    """A path is one on the page's own server, whose port is another each time."""
+    pattern = as_pattern(value)
+    if isinstance(pattern, str) and page.url.startswith("http") and not is_url(pattern):
+        return urljoin(page.url, f"/{pattern.lstrip('/')}")
+    return pattern
 
 
 def _actual(text: str) -> str:

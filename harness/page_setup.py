@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, cast
 
 from playwright.sync_api import BrowserContext, Page
 from playwright.sync_api import Error as PlaywrightError
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import ScenarioError
-from .scenario import Network, display_path
+from .scenario import Network, StorageState
+
+__all__ = ["SITE", "NetworkShaper", "StorageState", "restore"]
 
 SITE = "http://site"
 """Stands for the scenario's own server in a storage state: its port is another each time."""
@@ -29,51 +29,6 @@ _STORE = """
 """
 
 
-class _Named(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    name: str
-    value: str
-
-
-class _Origin(BaseModel):
-    model_config = ConfigDict(extra="ignore")  # newer Playwright writes indexedDB as well
-    origin: str
-    localStorage: list[_Named] = []
-
-
-class _Cookie(BaseModel):
-    model_config = ConfigDict(extra="allow")
-    name: str
-    value: str
-    domain: str | None = None
-    url: str | None = None
-
-
-class StorageState(BaseModel):
-    """Cookies and local storage, in the form of Playwright's `context.storage_state()`."""
-
-    model_config = ConfigDict(extra="ignore")
-    cookies: list[_Cookie] = []
-    origins: list[_Origin] = []
-
-    @classmethod
-    def read(cls, path: Path) -> StorageState:
-        """Raises ScenarioError where the file cannot be read or is none."""
-        shown = display_path(path)
-        remedy = "write one with Playwright's context.storage_state(path=...)"
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise ScenarioError(f"{shown}: {error.strerror}", remedy) from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise ScenarioError(
-                f"{shown}: not a storage state: {place + ': ' if place else ''}{first['msg']}",
-                remedy,
-            ) from None
-
-
 def restore(context: BrowserContext, state: StorageState, site_url: str) -> None:
     """Gives every page of `context` the state's cookies and local storage.
 
@@ -85,8 +40,9 @@ def restore(context: BrowserContext, state: StorageState, site_url: str) -> None
     cookies: list[dict[str, Any]] = []
     for cookie in state.cookies:
         data = cookie.model_dump(exclude_none=True)
-        if data.get("url", "").rstrip("/") == SITE:
-            data["url"] = site_url
+        url = data.get("url", "")
+        if url == SITE or url.startswith(f"{SITE}/"):
+            data["url"] = site_url + url.removeprefix(SITE)
         if data.get("domain") == "site":
             data["domain"] = "127.0.0.1"
         cookies.append(data)

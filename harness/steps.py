@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -194,8 +195,7 @@ class StepRunner:
                 self._reload(until)
                 self._wait_until_visible(step.ready, until)
             case Back():
-                if self.page.go_back(timeout=_left(until), wait_until="load") is None:
-                    raise _Failure("there is no page to go back to", "open another page before")
+                self._back(until)
                 self._wait_until_visible(step.ready, until)
             case Click():
                 self._point_at(step, until).click(button=step.button, timeout=_left(until))
@@ -221,11 +221,10 @@ class StepRunner:
                 self._scroll(step, until)
             case Wait():
                 self.sleep(step.seconds)
+            case WaitFor(state="visible" | "attached"):
+                resolve(self.page, step).first.wait_for(state=step.state, timeout=_left(until))
             case WaitFor():
-                locator = resolve(self.page, step)
-                if step.state in ("visible", "attached"):
-                    locator = locator.first  # one is enough; for the others, all must go
-                locator.wait_for(state=step.state, timeout=_left(until))
+                self._wait_until_gone(step, until)
             case WaitForVideo():
                 self._wait_for_video(step, until)
             case Expect():
@@ -247,7 +246,7 @@ class StepRunner:
             case Call():
                 self._call(step, until)
             case Repeat():
-                self._play_repeat(step, where)
+                self._play_repeat(step, where, until)
             case If():
                 for inner in step.then if holds(self.page, step.condition) else step.otherwise:
                     self.run(inner, where)
@@ -257,13 +256,16 @@ class StepRunner:
     def _timeout(self, step: BaseStep) -> float:
         return step.timeout if step.timeout is not None else self.timeout
 
-    def _play_repeat(self, step: Repeat, where: str) -> None:
+    def _play_repeat(self, step: Repeat, where: str, until: float) -> None:
         """Each turn starts at its own time from the first, so that delays do not add up."""
         start = time.monotonic()
         for turn in range(step.times or 0):
             if step.until is not None and holds(self.page, step.until):
                 return
             self.sleep(start + turn * step.every - time.monotonic())
+            if step.timeout is not None and time.monotonic() > until:
+                limit = format_duration(step.timeout)
+                raise _Failure(f"{turn} of {step.times} times took {limit}", "raise its timeout")
             for inner in step.steps:
                 self.run(inner, where)
         if step.until is not None and not holds(self.page, step.until):
@@ -275,6 +277,26 @@ class StepRunner:
             self._crashed = False
         else:
             self.page.reload(timeout=_left(until), wait_until="load")
+
+    def _back(self, until: float) -> None:
+        before = self.page.url
+        answer = self.page.go_back(timeout=_left(until), wait_until="load")
+        # There is no answer either where the page itself wrote the history.
+        if answer is None and self.page.url == before:
+            raise _Failure("there is no page to go back to", "open another page before")
+
+    def _wait_until_gone(self, step: WaitFor, until: float) -> None:
+        """Until every match is hidden, or detached."""
+        locator = resolve(self.page, step)
+        while True:
+            left = [one for one in locator.all() if step.state == "detached" or one.is_visible()]
+            if not left:
+                return
+            if time.monotonic() >= until:
+                limit = format_duration(self._timeout(step))
+                there = "the element was" if len(left) == 1 else f"{len(left)} elements were"
+                raise _Failure(f"{there} still there within {limit}", _CHECK_SELECTOR)
+            self.sleep(POLL)
 
     def _wait_until_visible(self, element: LocatorFields, until: float) -> None:
         resolve(self.page, element).first.wait_for(state="visible", timeout=_left(until))
@@ -300,9 +322,10 @@ class StepRunner:
         except (PlaywrightError, HarnessError):
             raise
         except Exception as error:
-            kind = type(error).__name__
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{display_path(Path(last.filename))}:{last.lineno}"
             raise _Failure(
-                f"{kind}: {error}", "read the traceback, or mend the function"
+                f"{type(error).__name__}: {error} ({place})", f"mend the function '{step.name}'"
             ) from error
 
     def _open(self, step: Open, until: float) -> None:
@@ -345,10 +368,13 @@ class StepRunner:
             self.sleep(start + part * seconds - time.monotonic())
 
     def _drag(self, step: Drag, until: float) -> None:
+        target = resolve(self.page, step.to) if step.to is not None else None
+        if target is not None:  # before the button goes down
+            target.wait_for(state="visible", timeout=_left(until))
         self._point_at(step.from_, until)
         x, y = self._mouse[0] + step.right, self._mouse[1] + step.down
-        if step.to is not None:
-            box = resolve(self.page, step.to).bounding_box(timeout=_left(until))
+        if target is not None:
+            box = target.bounding_box(timeout=_left(until))
             if box is None:
                 raise _Failure("the element to drag to is hidden", "wait for it with wait_for")
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -428,6 +454,7 @@ class _Failure(Exception):
         self.remedy = remedy
 
 
+_NAVIGATIONS = ("Page.goto", "Page.reload", "Page.go_back")
 _BEFORE = "before the first phase"
 _LOOK = "look at the page's picture at the failure, among the screenshots"
 _CHECK_SELECTOR = "check the selector against the page, or wait for what shows it"
@@ -457,19 +484,18 @@ def _explained(error: PlaywrightError, timeout: float) -> tuple[str, str]:
         count = next((word for word in first.split() if word.isdigit()), "several")
         return (
             f"{count} elements matched",
-            "make the selector more exact, or pick one by adding ' >> nth=0'",
+            "say more exactly which, or pick one: ' >> nth=0' at a selector's end, 'nth: 0' "
+            "beside any other way",
         )
     if isinstance(error, PlaywrightTimeout):
         within = f"within {format_duration(timeout)}"
-        if "navigating to" in text or "Page.goto" in first:
+        if "navigating to" in text or first.startswith(_NAVIGATIONS):
             return f"the page did not load {within}", "check the address, or raise the timeout"
         for said, meaning in _REASONS:
             if said in text:
                 return f"{meaning} {within}", "wait for what is in the way, or raise the timeout"
         if "to be visible" in text and "locator resolved to hidden" in text:
             return f"the element stayed hidden {within}", _CHECK_SELECTOR
-        if "to be hidden" in text or "to be detached" in text:
-            return f"the element was still there {within}", _CHECK_SELECTOR
         return f"no element matched {within}", _CHECK_SELECTOR
     for name in ("Unexpected token", "Unknown engine", "is not a valid", "parsing css selector"):
         if name in text:

@@ -36,6 +36,7 @@ from .step import (
     WaitFor,
     WaitForVideo,
 )
+from .storage_state import StorageState
 from .viewport import Viewport
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "SetNetwork",
     "Shares",
     "Step",
+    "StorageState",
     "Type",
     "Viewport",
     "Wait",

@@ -23,7 +23,9 @@ def parse_duration(value: object) -> float:
         if re.fullmatch(r"\d+(\.\d+)?", text):
             unit = "s" if float(text) < 100 else "ms"
             raise ValueError(f"'{text}' has no unit; did you mean '{text}{unit}'?")
-        if match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*(m|min|sec|secs|seconds?|msec)", text):
+        if match := re.fullmatch(
+            r"(\d+(?:\.\d+)?)\s*(m|mins?|minutes?|sec|secs|seconds?|msec)", text
+        ):
             number, unit = match[1], match[2]
             if unit.startswith("s"):
                 meant = f"{number}s"

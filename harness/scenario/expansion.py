@@ -1,28 +1,48 @@
 """Variables, matrix, includes and templates: one file becomes one tree a case.
 
 Expansion comes before the short forms are written out and the model reads anything, so
-`${name}` may stand wherever a value may. Places are kept, also those in included files.
+`${name}` may stand wherever a value may. Places are kept, also those in included files: a
+value that is nothing but `${name}` has the place of what the variable stands for, for that
+is what has to be corrected.
+
+What is wrong is reported once, and what hangs on it is left out without a word.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .located import MAX_BYTES, Entry, Mark, Node, Problem, Scalar, Sequence, Unreadable, read_tree
+from .files import near_file
+from .located import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    Entry,
+    Mark,
+    Node,
+    Problem,
+    Scalar,
+    Sequence,
+    Unreadable,
+    read_tree,
+)
 from .located import Mapping as Tree
-from .nearest import nearest, unknown
+from .nearest import meant, nearest, unknown
 
 MAX_CASES = 256
 MAX_INCLUDES = 32
-MAX_TEXT = 1 << 14
+MAX_TEXT = 1 << 14  # characters of one value
+MAX_VALUES = 100_000  # of all cases together, with templates in their places
+MAX_CHARACTERS = 1 << 22  # the same
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _USE = re.compile(r"\$\$\{|\$\{(?P<name>[^{}]*)\}|(?P<open>\$\{)")
 EXPANDED_KEYS = ("variables", "matrix", "include", "templates")
 _INCLUDED_KEYS = ("variables", "include", "templates")
+_SCENARIO_KEYS = ("open", "phases", "steps", "wait")
 _USE_KEYS = ("use", "with", "phase", "duration", "expect")
 
 
@@ -47,12 +67,28 @@ def expand(
     return _Expander(path, overrides).cases(root)
 
 
-@dataclass
+class _TooLarge(Exception):
+    """Variables, templates and cases multiply beyond all use."""
+
+
+@dataclass(frozen=True)
 class _Template:
-    """A phase to be used, and what its own file says its variables stand for."""
+    """A phase to be placed, and the variables that stand in it."""
 
     tree: Tree
-    defaults: dict[str, Scalar]
+    names: frozenset[str]
+
+
+@dataclass
+class _Scope:
+    """What names stand for. `raw` is as written, `done` filled in; None: refused, and said."""
+
+    raw: Mapping[str, Scalar]
+    done: dict[str, Scalar | None] = field(default_factory=dict)
+    open: list[str] = field(default_factory=list)  # names whose values are being filled in
+
+    def names(self) -> list[str]:
+        return [*self.raw, *(name for name in self.done if name not in self.raw)]
 
 
 @dataclass
@@ -62,41 +98,56 @@ class _Expander:
     problems: list[Problem] = field(default_factory=list)
     templates: dict[str, _Template] = field(default_factory=dict)
     included: set[Path] = field(default_factory=set)
-    used: set[str] = field(default_factory=set)
-    in_file: dict[str, Mark] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)  # variables
+    placed: set[str] = field(default_factory=set)  # templates
+    refused: set[str] = field(default_factory=set)  # variables that stand there with no value
+    unread: bool = False  # a file or a whole key was refused: it may have held any name
+    values: int = 0
+    characters: int = 0
 
     def report(self, mark: Mark, text: str) -> None:
         self.problems.append(Problem(mark, text))
 
     def cases(self, root: Tree) -> tuple[list[Case], list[Problem]]:
+        if {"variables", "include", "templates", "matrix"} & root.left_out:
+            self.unread = True
         defaults = self._include(root, self.path, (self.path,))
         own = self._variables(root.get("variables"))
-        self._collect_templates(root.get("templates"), {**defaults, **own})
+        inherited = set(self.templates)
+        self._collect_templates(root.get("templates"))
         rest = Tree(
             {key: entry for key, entry in root.entries.items() if key not in EXPANDED_KEYS},
             root.mark,
             root.left_out,
         )
-        found = []
+        found: dict[tuple[tuple[str, str], ...], Case] = {}
         parameters: dict[str, Mark] = {}
-        for values in self._matrix(root.get("matrix"), parameters):
-            replaced = {name: Scalar(text, Mark()) for name, text in self.overrides.items()}
-            scope = {**defaults, **own, **values}
-            scope |= {name: value for name, value in replaced.items() if name in scope}
-            scope = self._resolved(scope)
-            tree = self._tree(rest, scope)
-            case = tuple((name, scope[name].text) for name in values)
-            found.append(
-                Case(case, tuple((name, value.text) for name, value in scope.items()), tree)
-            )
+        try:
+            for values in self._matrix(root.get("matrix"), parameters):
+                raw = {**defaults, **own, **values}
+                for name in self.overrides.keys() & raw.keys():
+                    raw[name] = Scalar(self.overrides[name], raw[name].mark)
+                case = self._case(rest, _Scope(raw), tuple(values))
+                found.setdefault(case.values, case)  # overrides may make several alike
+        except _TooLarge as error:
+            self.report(root.mark, str(error))
+            return [], self.problems
         for name, mark in parameters.items():
             if name not in self.used:
-                self.report(
-                    mark,
-                    f"the matrix's '{name}' is used nowhere; write ${{{name}}} where its "
-                    "value goes",
-                )
-        return _distinct(found), self.problems
+                where = f"write ${{{name}}} where its value goes"
+                self.report(mark, f"the matrix's '{name}' is used nowhere; {where}")
+        for name, template in self.templates.items():
+            if name not in self.placed | inherited:
+                mark = template.tree.entries["phase"].value.mark
+                where = f"place it among the phases with '- use: {name}'"
+                self.report(mark, f"the template '{name}' is used nowhere; {where}")
+        return list(found.values()), self.problems
+
+    def _case(self, rest: Tree, scope: _Scope, parameters: tuple[str, ...]) -> Case:
+        resolved = {name: self._value(name, scope) for name in scope.raw}
+        texts = {name: value.text for name, value in resolved.items() if value is not None}
+        values = tuple((name, texts.get(name, "")) for name in parameters)
+        return Case(values, tuple(texts.items()), self._tree(rest, scope))
 
     # --- files ---
 
@@ -110,45 +161,51 @@ class _Expander:
         for name in names:
             if not isinstance(name, Scalar):
                 self.report(name.mark, "include: write it as a file's name, or a list of names")
+                self.unread = True
                 continue
             found |= self._included(name, path, above)
         return found
 
     def _included(self, name: Scalar, path: Path, above: tuple[Path, ...]) -> dict[str, Scalar]:
-        if not name.text.strip() or Path(name.text).is_absolute() or "\0" in name.text:
-            self.report(name.mark, f"include: '{name.text}' must be a file beside this one")
-            return {}
-        file = (path.parent / name.text).resolve()
-        if file in above:
-            self.report(name.mark, f"include: '{name.text}' includes itself")
-            return {}
-        if file in self.included:
-            return {}
-        self.included.add(file)
-        if len(self.included) > MAX_INCLUDES:
-            self.report(name.mark, f"include: more than {MAX_INCLUDES} files")
-            return {}
-        tree = self._read(file, name)
+        problem, tree, file = "", None, path
+        if not name.text.strip() or Path(name.text).is_absolute():
+            problem = f"include: '{name.text}' must be a file beside this one"
+        else:
+            try:
+                file = (path.parent / name.text).resolve()
+            except (OSError, RuntimeError) as error:  # a link that leads to itself
+                problem = f"include: '{name.text}': {error}"
+        if not problem:
+            if file in above:
+                problem = f"include: '{name.text}' includes itself"
+            elif file in self.included:
+                return {}
+            elif len(self.included) >= MAX_INCLUDES:
+                problem = f"include: more than {MAX_INCLUDES} files"
+        if problem:
+            self.report(name.mark, problem)
+        else:
+            self.included.add(file)
+            tree = self._read(file, name)
         if tree is None:
+            self.unread = True
             return {}
-        for key, entry in tree.entries.items():
-            if key not in _INCLUDED_KEYS:
-                hint = "; an included file has no pages of its own" if key == "open" else ""
-                self.report(entry.key_mark, unknown("key", key, _INCLUDED_KEYS) + hint)
+        if {"variables", "templates", "include"} & tree.left_out:
+            self.unread = True
         inherited = self._include(tree, file, (*above, file))
         own = {**inherited, **self._variables(tree.get("variables"))}
-        self._collect_templates(tree.get("templates"), own)
+        self._collect_templates(tree.get("templates"))
         return own
 
     def _read(self, file: Path, name: Scalar) -> Tree | None:
         try:
+            if file.exists() and not file.is_file():  # a pipe would be waited for
+                self.report(name.mark, f"include: '{name.text}' is no file")
+                return None
             with file.open("rb") as opened:
                 data = opened.read(MAX_BYTES + 1)
         except FileNotFoundError:
-            folder = file.parent
-            names = [p.name for p in folder.glob("*.y*ml")] if folder.is_dir() else []
-            near = nearest(file.name, names)
-            hint = f"; did you mean '{near}'?" if near else ""
+            hint = near_file(file, "*.y*ml")
             self.report(name.mark, f"include: there is no file '{name.text}'{hint}")
             return None
         except OSError as error:
@@ -166,10 +223,18 @@ class _Expander:
         except Unreadable as unreadable:
             self.problems.append(unreadable.problem)
             return None
-        self.problems += problems
+        keys = ", ".join(_INCLUDED_KEYS)
         if not isinstance(root, Tree):
-            self.report(root.mark, f"an included file has the keys {', '.join(_INCLUDED_KEYS)}")
+            self.report(root.mark, f"an included file has the keys {keys}")
             return None
+        foreign = [key for key in root.entries if key not in _INCLUDED_KEYS]
+        if set(foreign) & set(_SCENARIO_KEYS):
+            text = f"include: '{name.text}' is a scenario; an included file has only {keys}"
+            self.report(name.mark, text)
+            return None
+        self.problems += problems
+        for key in foreign:
+            self.report(root.entries[key].key_mark, unknown("key", key, _INCLUDED_KEYS))
         return root
 
     # --- variables and matrix ---
@@ -179,262 +244,345 @@ class _Expander:
             return {}
         if not isinstance(node, Tree):
             self.report(node.mark, "variables: write them as '{profile: Ada}'")
+            self.unread = True
             return {}
         return {name: value for name, value, _ in self._named(node, "variable")}
 
     def _named(self, node: Tree, what: str) -> Iterator[tuple[str, Scalar, Mark]]:
+        self.refused |= node.left_out
         for name, entry in node.entries.items():
-            if _NAME.fullmatch(name) is None:
-                self.report(
-                    entry.key_mark,
-                    f"'{name}' is not a {what}'s name; names have letters, digits and '_'",
-                )
-            elif not isinstance(entry.value, Scalar):
+            if not self._is_name(name, entry.key_mark, what):
+                continue
+            if not isinstance(entry.value, Scalar):
                 self.report(entry.value.mark, f"the {what} '{name}' must be one value")
+                self.refused.add(name)
             else:
                 yield name, entry.value, entry.key_mark
 
+    def _is_name(self, name: str, mark: Mark, what: str) -> bool:
+        if _NAME.fullmatch(name) is not None:
+            return True
+        self.report(mark, f"'{name}' is not a {what}'s name; names have letters, digits and '_'")
+        self.refused.add(name)
+        return False
+
     def _matrix(self, node: Node | None, marks: dict[str, Mark]) -> list[dict[str, Scalar]]:
         """The combinations; one empty one without a matrix. `marks` gets the parameters."""
-        if node is None:
-            return [{}]
         if isinstance(node, Tree):
-            combinations = self._product(node, marks)
-        elif isinstance(node, Sequence):
-            combinations = self._listed(node, marks)
-        else:
+            return self._product(node, marks)
+        if isinstance(node, Sequence):
+            return self._listed(node, marks) or [{}]
+        if node is not None:
             self.report(node.mark, "matrix: write it as '{fps: [24, 30]}', or as a list of cases")
-            return [{}]
-        if len(combinations) > MAX_CASES:
-            self.report(node.mark, f"the matrix has {len(combinations)} cases, over {MAX_CASES}")
-            return combinations[:1]
-        seen: list[dict[str, Scalar]] = []
-        texts: set[tuple[str, ...]] = set()
-        for combination in combinations:
-            kept = {
-                name: Scalar(self.overrides[name], value.mark) if name in self.overrides else value
-                for name, value in combination.items()
-            }
-            key = tuple(value.text for value in kept.values())
-            if key not in texts:  # values that are overridden leave one case of several
-                texts.add(key)
-                seen.append(kept)
-        return seen or [{}]
+            self.unread = True
+        return [{}]
 
     def _product(self, node: Tree, marks: dict[str, Mark]) -> list[dict[str, Scalar]]:
         choices: list[list[tuple[str, Scalar]]] = []
+        self.refused |= node.left_out
         for name, entry in node.entries.items():
             values = entry.value
-            if _NAME.fullmatch(name) is None:
+            if not self._is_name(name, entry.key_mark, "parameter"):
+                continue
+            if not isinstance(values, Sequence) or not values.items:
+                shown = values.text if isinstance(values, Scalar) else "24, 30"
                 self.report(
-                    entry.key_mark,
-                    f"'{name}' is not a parameter's name; names have letters, digits and '_'",
+                    values.mark,
+                    f"the matrix's '{name}' must be a list of values, such as '[{shown}]'",
                 )
+                self.refused.add(name)
                 continue
             marks[name] = entry.key_mark
-            if not isinstance(values, Sequence) or not values.items:
-                self.report(values.mark, f"the matrix's '{name}' must be a list of values")
-                continue
             choices.append([(name, value) for value in self._values(name, values)])
-        if not node.entries:
+        if not node.entries and not node.left_out:
             self.report(node.mark, "the matrix has no parameter")
+        count = math.prod(len(values) for values in choices)
+        if self._too_many(count, node.mark):
+            choices = [values[:1] for values in choices]
         return [dict(combination) for combination in itertools.product(*choices)]
 
     def _values(self, name: str, values: Sequence) -> list[Scalar]:
-        found: list[Scalar] = []
+        found: dict[str, Scalar] = {}
         for value in values.items:
             if not isinstance(value, Scalar):
                 self.report(value.mark, f"a value of the matrix's '{name}' must be one value")
-            elif any(value.text == other.text for other in found):
+            elif value.text in found:
                 self.report(value.mark, f"the matrix's '{name}' has '{value.text}' twice")
             else:
-                found.append(value)
-        return found
+                found[value.text] = value
+        if not found:
+            self.refused.add(name)
+        return list(found.values())
 
     def _listed(self, node: Sequence, marks: dict[str, Mark]) -> list[dict[str, Scalar]]:
-        found: list[dict[str, Scalar]] = []
+        if not node.items:
+            self.report(node.mark, "the matrix has no case")
+        found: dict[tuple[tuple[str, str], ...], dict[str, Scalar]] = {}
+        wanted: set[str] = set()
         for item in node.items:
             if not isinstance(item, Tree):
                 self.report(item.mark, "a case of the matrix is written as '{fps: 24, size: 720p}'")
+                self.unread = True
                 continue
             case = {}
             for name, value, mark in self._named(item, "parameter"):
                 case[name] = value
                 marks.setdefault(name, mark)
-            if found and set(case) != set(found[0]):
-                wanted = ", ".join(found[0])
-                self.report(item.mark, f"a case of the matrix has other parameters than {wanted}")
-                continue
-            if any(_texts(case) == _texts(other) for other in found):
+            names = {*case, *item.left_out}
+            wanted = wanted or names
+            key = tuple(sorted((name, value.text) for name, value in case.items()))
+            if names != wanted:
+                known = ", ".join(sorted(wanted))
+                self.report(item.mark, f"a case of the matrix has other parameters than {known}")
+            elif key in found:
                 self.report(item.mark, "a case of the matrix stands twice")
-                continue
-            found.append(case)
-        return found
+            else:
+                found[key] = case
+        if self._too_many(len(found), node.mark):
+            return list(found.values())[:1]
+        return list(found.values())
 
-    def _resolved(self, scope: dict[str, Scalar]) -> dict[str, Scalar]:
-        """Values that name other variables, filled in."""
-        done: dict[str, Scalar] = {}
-        open_: list[str] = []
+    def _too_many(self, count: int, mark: Mark) -> bool:
+        if count > MAX_CASES:
+            self.report(mark, f"the matrix has {count} cases, over {MAX_CASES}")
+        return count > MAX_CASES
 
-        def value_of(name: str) -> str | None:
-            if name in done:
-                return done[name].text
-            if name not in scope:
+    # --- values ---
+
+    def _value(self, name: str, scope: _Scope) -> Scalar | None:
+        """What a name stands for, with the names in it filled in; None where that was refused.
+
+        Raises KeyError for a name that is not there.
+        """
+        if name not in scope.done:
+            raw = scope.raw[name]
+            if name in scope.open:
+                self.report(raw.mark, f"the variable '{name}' is made of itself")
                 return None
-            if name in open_:
-                self.report(scope[name].mark, f"the variable '{name}' is made of itself")
-                done[name] = Scalar("", scope[name].mark)
-                return ""
-            open_.append(name)
-            filled = self._fill(scope[name], value_of, scope)
-            open_.pop()
-            done.setdefault(name, filled)
-            return done[name].text
+            if len(scope.open) >= MAX_DEPTH:
+                self.report(raw.mark, f"variables name variables more than {MAX_DEPTH} deep")
+                return None
+            scope.open.append(name)
+            filled = self._fill(raw, scope)
+            scope.open.pop()
+            scope.done[name] = filled
+        return scope.done[name]
 
-        for name in scope:
-            value_of(name)
-        return {name: done[name] for name in scope}
-
-    def _fill(
-        self, scalar: Scalar, value_of: Callable[[str], str | None], known: Mapping[str, Scalar]
-    ) -> Scalar:
+    def _fill(self, scalar: Scalar, scope: _Scope) -> Scalar | None:
+        self._count(len(scalar.text))
         if "${" not in scalar.text:
             return scalar
+        parts: list[str] = []
+        mark, length, at, refused = scalar.mark, 0, 0, False
+        for match in _USE.finditer(scalar.text):
+            part = self._replacement(match, scalar, scope)
+            if part is None:
+                refused = True
+                continue
+            name = (match["name"] or "").strip()
+            if name and match[0] == scalar.text and name not in self.overrides:
+                mark = part.mark
+            parts += [scalar.text[at : match.start()], part.text]
+            at = match.end()
+            length += len(parts[-2]) + len(parts[-1])
+            if length > MAX_TEXT:  # variables that are made of variables grow without bound
+                self.report(scalar.mark, f"longer than {MAX_TEXT} characters with its variables")
+                return None
+        if refused:
+            return None
+        self._count(length)
+        return Scalar("".join(parts) + scalar.text[at:], mark)
 
-        def replace(match: re.Match[str]) -> str:
-            if match[0] == "$${":
-                return "${"
-            if match["open"]:
-                self.report(
-                    scalar.mark, "'${' is not closed by '}'; write '$${' for the characters"
+    def _replacement(self, match: re.Match[str], scalar: Scalar, scope: _Scope) -> Scalar | None:
+        if match[0] == "$${":
+            return Scalar("${", scalar.mark)
+        if match["open"]:
+            text = "'${' is not closed by '}'; write '$${' for the characters themselves"
+            self.report(scalar.mark, text)
+            return None
+        name = match["name"].strip()
+        self.used.add(name)
+        try:
+            return self._value(name, scope)
+        except KeyError:
+            pass
+        if not name:
+            self.report(scalar.mark, f"'{match[0]}' names no variable")
+        elif name not in self.refused and not self.unread:
+            known = scope.names()
+            self.used.add(nearest(name, known) or name)
+            self.report(scalar.mark, f"unknown variable '{name}'; {meant(name, known)}")
+        return None
+
+    def _count(self, characters: int) -> None:
+        self.values += 1
+        self.characters += characters
+        for count, limit, what in (
+            (self.values, MAX_VALUES, "values"),
+            (self.characters, MAX_CHARACTERS, "characters"),
+        ):
+            if count > limit:
+                raise _TooLarge(
+                    f"more than {limit} {what} with its variables, templates and cases filled in"
                 )
-                return match[0]
-            name = match["name"].strip()
-            value = value_of(name)
-            if value is None:
-                near = nearest(name, known)
-                hint = f"did you mean '{near}'?" if near else f"known: {', '.join(known) or 'none'}"
-                self.report(scalar.mark, f"unknown variable '{name}'; {hint}")
-                return match[0]
-            self.used.add(name)
-            return value
-
-        text = _USE.sub(replace, scalar.text)
-        if len(text) > MAX_TEXT:  # variables that are made of variables grow without bound
-            self.report(scalar.mark, f"longer than {MAX_TEXT} characters with its variables")
-            text = text[:MAX_TEXT]
-        return Scalar(text, scalar.mark)
 
     # --- trees ---
 
-    def _collect_templates(self, node: Node | None, defaults: dict[str, Scalar]) -> None:
+    def _collect_templates(self, node: Node | None) -> None:
         if node is None:
             return
         if not isinstance(node, Sequence):
             self.report(node.mark, "templates: write each as '- phase: NAME', as phases are")
+            self.unread = True
             return
         for item in node.items:
             name = item.get("phase") if isinstance(item, Tree) else None
             if not isinstance(item, Tree) or not isinstance(name, Scalar):
-                self.report(item.mark, "a template is a phase; write it as '- phase: NAME'")
+                if not isinstance(item, Tree) or "phase" not in item.left_out:
+                    self.report(item.mark, "a template is a phase; write it as '- phase: NAME'")
+                self.unread = True
+            elif "${" in name.text:
+                text = "a template's name has no variables; name the phase where it is used"
+                self.report(name.mark, text)
+                self.unread = True
             elif name.text in self.templates:
                 self.report(name.mark, f"the template '{name.text}' exists already")
             else:
-                self.templates[name.text] = _Template(item, defaults)
+                self.templates[name.text] = _Template(item, frozenset(_names_in(item)))
 
-    def _tree(self, root: Tree, scope: dict[str, Scalar]) -> Tree:
+    def _tree(self, root: Tree, scope: _Scope) -> Tree:
         """The scenario with templates in their places and variables filled in."""
-        entries = dict(root.entries)
-        phases = root.get("phases")
-        if isinstance(phases, Sequence):
-            items = tuple(self._phase(item, scope) for item in phases.items)
-            entries["phases"] = Entry(entries["phases"].key_mark, Sequence(items, phases.mark))
+        phases = root.entries.get("phases")
+        rest = {key: entry for key, entry in root.entries.items() if key != "phases"}
+        filled = self._filled_tree(Tree(rest, root.mark, root.left_out), scope)
+        if phases is None:
+            return filled
+        if isinstance(phases.value, Sequence):
+            found = [self._phase(item, scope) for item in phases.value.items]
+            items = tuple(item for item in found if item is not None)
+            value: Node | None = Sequence(items, phases.value.mark)
+        else:
+            value = self._filled(phases.value, scope)
+        if value is None:
+            return Tree(filled.entries, root.mark, filled.left_out | {"phases"})
+        entries = {**filled.entries, "phases": Entry(phases.key_mark, value)}
         return Tree(
-            {
-                key: entry if key == "phases" else self._entry(entry, scope)
-                for key, entry in entries.items()
-            },
+            {key: entries[key] for key in root.entries if key in entries},
             root.mark,
-            root.left_out,
+            filled.left_out,
         )
 
-    def _phase(self, node: Node, scope: dict[str, Scalar]) -> Node:
-        if not isinstance(node, Tree) or "use" not in node.entries:
+    def _phase(self, node: Node, scope: _Scope) -> Node | None:
+        if not isinstance(node, Tree) or not {"use"} & (node.entries.keys() | node.left_out):
             return self._filled(node, scope)
-        used = node.get("use")
-        name = self._filled(used, scope) if used is not None else None
         for key, entry in node.entries.items():
             if key not in _USE_KEYS:
                 self.report(
                     entry.key_mark,
                     f"'{key}' beside 'use'; a used template takes {', '.join(_USE_KEYS[1:])}",
                 )
-        template = self.templates.get(name.text) if isinstance(name, Scalar) else None
+        own = {key: entry for key, entry in node.entries.items() if key in _USE_KEYS[2:]}
+        written = self._filled_tree(Tree(own, node.mark, node.left_out), scope)
+        template = self._template(node, scope)
         if template is None:
-            shown = name.text if isinstance(name, Scalar) else "?"
-            known = list(self.templates)
-            near = nearest(shown, known)
-            hint = f"did you mean '{near}'?" if near else f"known: {', '.join(known) or 'none'}"
-            self.report(node.entries["use"].value.mark, f"no template is named '{shown}'; {hint}")
-            left_out = node.left_out | {"steps", "duration"}
-            kept = {"phase": node.entries.get("phase", node.entries["use"])}
-            return self._filled(Tree(kept, node.mark, left_out), scope)
+            self.used |= _names_in(node)
+            left_out = written.left_out | {"phase", "steps", "duration"}
+            return Tree(written.entries, node.mark, left_out)
         given = self._given(node.get("with"), template, scope)
-        inner = {**template.defaults, **scope, **given}
-        # A template's own defaults may be made of one another.
-        inner = self._resolved(inner) if template.defaults else inner
-        body = self._filled(template.tree, inner)
-        own = {
-            key: self._entry(entry, scope)
-            for key, entry in node.entries.items()
-            if key in ("phase", "duration", "expect")
-        }
-        assert isinstance(body, Tree)
-        return Tree({**body.entries, **own}, node.mark, body.left_out | node.left_out)
+        self._report_missing(template, node.entries["use"].value, given, scope)
+        body = self._filled_tree(template.tree, _Scope(scope.raw, dict(given)))
+        entries = {**body.entries, **written.entries}
+        if "phase" not in written.entries:  # two uses with one name are told apart by place
+            used = node.entries["use"]
+            name = body.entries["phase"].value
+            assert isinstance(name, Scalar)
+            entries["phase"] = Entry(used.key_mark, Scalar(name.text, used.value.mark))
+        left_out = (body.left_out | node.left_out) - written.entries.keys()
+        return Tree(entries, node.mark, left_out | written.left_out)
+
+    def _template(self, node: Tree, scope: _Scope) -> _Template | None:
+        """The template that a phase uses; None where that was refused."""
+        used = node.get("use")
+        if used is None:
+            return None
+        if not isinstance(used, Scalar):
+            self.report(used.mark, "use: write it as a template's name")
+            return None
+        name = self._fill(used, scope)
+        if name is None:
+            return None
+        if name.text not in self.templates and not self.unread:
+            self.placed.add(nearest(name.text, self.templates) or name.text)
+            known = meant(name.text, self.templates)
+            self.report(used.mark, f"no template is named '{name.text}'; {known}")
+        self.placed.add(name.text)
+        return self.templates.get(name.text)
 
     def _given(
-        self, node: Node | None, template: _Template, scope: dict[str, Scalar]
-    ) -> dict[str, Scalar]:
+        self, node: Node | None, template: _Template, scope: _Scope
+    ) -> dict[str, Scalar | None]:
         if node is None:
             return {}
         if not isinstance(node, Tree):
             self.report(node.mark, "with: write it as '{profile: Ada}'")
-            return {}
-        takes = sorted(_names_in(template.tree))
-        found = {}
+            self.used |= _names_in(template.tree)
+            return dict.fromkeys(template.names - set(scope.raw))
+        found: dict[str, Scalar | None] = dict.fromkeys(node.left_out)
+        takes = _reached(template.names, scope.raw)
         for name, value, mark in self._named(node, "variable"):
+            found[name] = self._fill(value, scope)
             if name not in takes:
-                near = nearest(name, takes)
-                hint = f"did you mean '{near}'?" if near else f"it has {', '.join(takes) or 'none'}"
+                hint = meant(name, sorted(template.names), "it has")
                 self.report(mark, f"the template does not use '{name}'; {hint}")
-                continue
-            filled = self._filled(value, scope)
-            assert isinstance(filled, Scalar)
-            found[name] = filled
+                # Most likely one that is missing was meant.
+                found |= dict.fromkeys(template.names - set(scope.raw) - set(found))
         return found
 
-    def _entry(self, entry: Entry, scope: dict[str, Scalar]) -> Entry:
-        return Entry(entry.key_mark, self._filled(entry.value, scope))
+    def _report_missing(
+        self,
+        template: _Template,
+        used: Node,
+        given: dict[str, Scalar | None],
+        scope: _Scope,
+    ) -> None:
+        """What a template needs and is not given, said where it is used."""
+        known = scope.names()
+        for name in sorted(template.names - set(known) - set(given) - self.refused):
+            if name and not self.unread and not nearest(name, known):
+                text = f"this template needs '{name}'; give it under 'with', as '{{{name}: ...}}'"
+                self.report(used.mark, text)
+                given[name] = None
 
-    def _filled(self, node: Node, scope: dict[str, Scalar]) -> Node:
+    def _filled(self, node: Node, scope: _Scope) -> Node | None:
+        """None where a value was refused."""
         if isinstance(node, Scalar):
-            return self._fill(node, lambda name: scope[name].text if name in scope else None, scope)
-        if isinstance(node, Sequence):
-            return Sequence(tuple(self._filled(item, scope) for item in node.items), node.mark)
-        return Tree(
-            {key: self._entry(entry, scope) for key, entry in node.entries.items()},
-            node.mark,
-            node.left_out,
-        )
+            return self._fill(node, scope)
+        if isinstance(node, Tree):
+            return self._filled_tree(node, scope)
+        self._count(0)
+        items = [self._filled(item, scope) for item in node.items]
+        if node.items and all(item is None for item in items):
+            return None
+        return Sequence(tuple(item for item in items if item is not None), node.mark)
 
-
-def _texts(case: dict[str, Scalar]) -> dict[str, str]:
-    return {name: value.text for name, value in case.items()}
+    def _filled_tree(self, node: Tree, scope: _Scope) -> Tree:
+        self._count(0)
+        entries: dict[str, Entry] = {}
+        refused: set[str] = set()
+        for key, entry in node.entries.items():
+            value = self._filled(entry.value, scope)
+            if value is None:
+                refused.add(key)
+            else:
+                entries[key] = Entry(entry.key_mark, value)
+        return Tree(entries, node.mark, node.left_out | refused)
 
 
 def _names_in(node: Node) -> set[str]:
-    """The variables that a tree uses."""
+    """The variables that a tree names."""
     if isinstance(node, Scalar):
+        if "${" not in node.text:
+            return set()
         return {
             match["name"].strip() for match in _USE.finditer(node.text) if match["name"] is not None
         }
@@ -444,9 +592,12 @@ def _names_in(node: Node) -> set[str]:
     return {name for child in children for name in _names_in(child)}
 
 
-def _distinct(cases: list[Case]) -> list[Case]:
-    """The cases, each values' text once: overrides may make several alike."""
-    found: dict[tuple[tuple[str, str], ...], Case] = {}
-    for case in cases:
-        found.setdefault(case.values, case)
-    return list(found.values())
+def _reached(names: frozenset[str], raw: Mapping[str, Scalar]) -> set[str]:
+    """The names, and all that their values name."""
+    found: set[str] = set()
+    waiting = set(names)
+    while waiting:
+        found |= waiting
+        values = [raw[name] for name in waiting if name in raw]
+        waiting = {name for value in values for name in _names_in(value)} - found
+    return found

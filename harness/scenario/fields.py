@@ -71,11 +71,13 @@ def _quoted(value: object) -> str:
 
 def _pairs(value: Any) -> Any:
     """A mapping of texts as pairs, which hash; each value must be one."""
+    if isinstance(value, str | list):
+        raise ValueError(f"{_quoted(value)} is not a mapping; write it as '{{name: value}}'")
     if not isinstance(value, dict):
         return value
     for key, item in value.items():
         if not isinstance(item, str):
-            raise MisplacedValue((str(key),), f"{_quoted(item)} must be one value")
+            raise MisplacedValue((str(key),), f"must be one value, not {_quoted(item)}")
     return tuple((str(key), item) for key, item in value.items())
 
 

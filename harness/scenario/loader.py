@@ -8,29 +8,23 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..errors import ScenarioError
-from .address import is_url, path_of
 from .expansion import Case, expand
+from .files import file_problems, near_file
 from .located import (
     MAX_BYTES,
     Mark,
-    Node,
     Problem,
-    Scalar,
-    Sequence,
     Unreadable,
     plain,
     read_tree,
 )
 from .located import Mapping as Tree
 from .model import Scenario
-from .nearest import nearest
 from .normal_form import normal_form
 from .problems import problems_of
-from .step import STEP_LISTS
 
 REMEDY = "correct the file; docs/scenarios.md describes every key"
-PAGE_SUFFIXES = (".html", ".htm", ".xhtml")
-MEDIA_PREFIX = "media/"  # served by the harness, not from the site's folder
+LONGEST_NAME = 150  # characters of a case's folder
 
 
 def load_scenario(path: Path, overrides: Mapping[str, str] | None = None) -> Scenario:
@@ -70,6 +64,7 @@ def load_scenarios(path: Path, overrides: Mapping[str, str] | None = None) -> tu
         problems += found
         if scenario is not None:
             scenarios.append(scenario)
+    problems += _name_problems(root, scenarios)
     if problems:
         raise _error(path, problems)
     return tuple(scenarios)
@@ -80,10 +75,36 @@ def _scenario_of(case: Case, path: Path) -> tuple[Scenario | None, list[Problem]
     scenario = None
     given = {**plain(tree), "case": case.values, "variables": case.variables}
     try:
-        scenario = Scenario.model_validate(given)
+        scenario = Scenario.model_validate(given, by_alias=True, by_name=False)
     except ValidationError as error:
         problems += problems_of(error, tree, Scenario)
-    return scenario, problems + _site_problems(tree, path) + _file_problems(tree, path)
+    return scenario, problems + file_problems(tree, path)
+
+
+def _name_problems(root: Tree, scenarios: list[Scenario]) -> list[Problem]:
+    """Cases are told apart by names that must do for tests and folders."""
+    matrix = root.get("matrix") or root
+    names: dict[str, Scenario] = {}
+    problems = []
+    for scenario in scenarios if len(scenarios) > 1 else []:
+        name = scenario.folder_name
+        values = ", ".join(f"{parameter}={value}" for parameter, value in scenario.case)
+        if name in names:
+            other = ", ".join(f"{parameter}={value}" for parameter, value in names[name].case)
+            problem = (
+                f"the cases {other} and {values} would have one name, '{name}'; "
+                "let them differ in letters or digits"
+            )
+        elif len(name) > LONGEST_NAME:
+            problem = (
+                f"the case {values[:60]}... has a name of more than {LONGEST_NAME} characters; "
+                "give the parameter short values, and put long ones under 'variables'"
+            )
+        else:
+            names[name] = scenario
+            continue
+        problems.append(Problem(matrix.mark, problem))
+    return problems
 
 
 def assignment(text: str) -> tuple[str, str]:
@@ -111,9 +132,7 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        names = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-        near = nearest(path.name, names)
-        hint = f"; did you mean '{near}'?" if near else ""
+        hint = near_file(path, "*.yaml")
         raise ScenarioError(f"{shown}: no such file{hint}", "name a scenario file") from None
     except OSError as error:
         raise ScenarioError(f"{shown}: {error.strerror}", "name a readable scenario file") from None
@@ -135,80 +154,3 @@ def _error(path: Path, problems: list[Problem]) -> ScenarioError:
         where = f"{display_path(file)}:{problem.mark.line}:{problem.mark.column}"
         lines.append(f"{where}: {problem.text}")
     return ScenarioError("\n".join(lines), REMEDY)
-
-
-def _site_problems(root: Tree, path: Path) -> list[Problem]:
-    """A missing site folder, or a page that is opened and not in it."""
-    written = root.get("site")
-    if written is not None and (not isinstance(written, Scalar) or not written.text.strip()):
-        return []
-    name = written.text if isinstance(written, Scalar) else "."
-    if Path(name).is_absolute() or "\0" in name:
-        return []
-    folder = (path.parent / name).resolve()
-    if not folder.is_dir():
-        mark = written.mark if written else Mark()
-        siblings = [entry.name for entry in path.parent.iterdir() if entry.is_dir()]
-        near = nearest(name, siblings)
-        hint = f"; did you mean '{near}'?" if near else ""
-        return [Problem(mark, f"site: there is no folder '{name}' beside the scenario{hint}")]
-    return [
-        problem
-        for address in _addresses(root)
-        if (problem := _page_problem(address, folder)) is not None
-    ]
-
-
-def _file_problems(root: Tree, path: Path) -> list[Problem]:
-    """Files that the scenario names and that are not there."""
-    written = root.get("storage_state")
-    if not isinstance(written, Scalar) or not written.text.strip():
-        return []
-    file = path.parent / written.text
-    if file.is_file():
-        return []
-    near = nearest(file.name, [p.name for p in file.parent.glob("*.json")])
-    hint = f"; did you mean '{near}'?" if near else ""
-    text = f"storage_state: there is no file '{written.text}' beside the scenario{hint}"
-    return [Problem(written.mark, text)]
-
-
-def _addresses(root: Tree) -> list[Scalar]:
-    """What the scenario opens, as written."""
-    found = [root.get("open")]
-    for phase in _items(root.get("phases")):
-        found += _opened(phase.get("steps") if isinstance(phase, Tree) else None)
-    return [address for address in found if isinstance(address, Scalar)]
-
-
-def _opened(steps: Node | None) -> list[Node | None]:
-    found = []
-    for step in _items(steps):
-        if isinstance(step, Tree):
-            found.append(step.get("url"))
-            for inner in STEP_LISTS:
-                found += _opened(step.get(inner))
-    return found
-
-
-def _items(node: Node | None) -> list[Node]:
-    """A sequence's items; nothing for anything else."""
-    return list(node.items) if isinstance(node, Sequence) else []
-
-
-def _page_problem(address: Scalar, folder: Path) -> Problem | None:
-    """Only for names that must be files; other paths may be the site's own routes."""
-    try:
-        if is_url(address.text):
-            return None
-        name = path_of(address.text)
-    except ValueError:
-        return None
-    if not name.endswith(PAGE_SUFFIXES) or name.startswith(MEDIA_PREFIX) or "\0" in name:
-        return None
-    if (folder / name).is_file():
-        return None
-    pages = [page.name for page in (folder / name).parent.glob("*.html")]
-    near = nearest(Path(name).name, pages)
-    hint = f"; did you mean '{near}'?" if near else ""
-    return Problem(address.mark, f"open: the site has no page '{name}'{hint}")

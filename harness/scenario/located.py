@@ -8,6 +8,7 @@ object, or that could grow without bound, is refused.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -17,6 +18,7 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 24
 MAX_NODES = 20_000  # after aliases are expanded
 
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _STRING_TAG = "tag:yaml.org,2002:str"
 _TAGS = {_STRING_TAG, "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 
@@ -100,7 +102,7 @@ def read_tree(text: str, file: str = "") -> tuple[Node, list[Problem]]:
             begun = _mark(error.context_mark)
             what += f" (begun in line {begun.line}, column {begun.column})"
         where = _mark(mark, file) if mark else Mark(file=file)
-        raise Unreadable(Problem(where, f"not YAML: {what}")) from None
+        raise Unreadable(Problem(where, f"not YAML: {what}{_hint(what)}")) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         where = Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1, file)
@@ -119,6 +121,22 @@ def plain(node: Node) -> Any:
     if isinstance(node, Sequence):
         return [plain(item) for item in node.items]
     return {key: plain(entry.value) for key, entry in node.entries.items()}
+
+
+# What PyYAML says, and what a person most likely has to do. The first that fits.
+_HINTS = (
+    ("found character '\\t'", "indent with spaces, not with tabs"),
+    ("that cannot start any token", "put the text between quotes"),
+    ("mapping values are not allowed here", "put a text that has ': ' in it between quotes"),
+    ("scanning a quoted scalar", "close the quote"),
+    ("parsing a flow", "close the bracket"),
+    ("expected <block end>", "what belongs together starts in the same column"),
+    ("could not find expected ':'", "write 'key: value'"),
+)
+
+
+def _hint(what: str) -> str:
+    return next((f"; {hint}" for said, hint in _HINTS if said in what), "")
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -176,6 +194,7 @@ class _Builder:
         if node.tag not in _TAGS:
             self.problems.append(Problem(mark, f"tag '{_short(node.tag)}'; tags are not allowed"))
         if isinstance(node, yaml.ScalarNode):
+            self._check_characters(str(node.value), mark)
             return Scalar(str(node.value), mark)
         inside = (*above, id(node))
         if isinstance(node, yaml.SequenceNode):
@@ -183,6 +202,14 @@ class _Builder:
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, mark, inside)
         raise Unreadable(Problem(mark, "neither a value, a list nor a mapping"))
+
+    def _check_characters(self, text: str, mark: Mark) -> None:
+        """Escapes may write what no file, page or terminal takes."""
+        found = _NO_TEXT.search(text)
+        if found is not None:
+            raise Unreadable(
+                Problem(mark, f"the character U+{ord(found[0]):04X} is no text; leave it out")
+            )
 
     def _items(self, node: yaml.SequenceNode, inside: tuple[int, ...]) -> tuple[Node, ...]:
         items = []
@@ -204,6 +231,7 @@ class _Builder:
                 self.problems.append(Problem(mark, "a key must be a word"))
                 continue
             key = str(key_node.value)
+            self._check_characters(key, mark)
             if key == "<<" and key_node.style is None:
                 self.problems.append(
                     Problem(mark, "merge key '<<' is not supported; write the keys out")

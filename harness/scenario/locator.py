@@ -16,7 +16,8 @@ from typing_extensions import Self
 from .fields import Frozen, Text, flag, whole
 from .nearest import nearest
 
-_WRITTEN = re.compile(r"/(?P<pattern>.+)/(?P<flags>[a-z]*)", re.S)
+# With no letters behind it but JavaScript's flags: /browse/home is a path.
+_WRITTEN = re.compile(r"/(?P<pattern>.+)/(?P<flags>[dgimsuvy]*)", re.S)
 _FLAGS = {"i": re.IGNORECASE, "s": re.DOTALL, "m": re.MULTILINE}
 
 # ARIA 1.2, section 5.4, without the abstract roles.
@@ -48,11 +49,12 @@ def as_pattern(text: str) -> str | re.Pattern[str]:
     flags = 0
     for letter in match["flags"]:
         if letter not in _FLAGS:
-            raise ValueError(f"'{text}' has the flag '{letter}'; flags are {', '.join(_FLAGS)}")
+            allowed = ", ".join(_FLAGS)
+            raise ValueError(f"'{text}' has the flag '{letter}'; flags here are {allowed}")
         flags |= _FLAGS[letter]
     try:
         return re.compile(match["pattern"], flags)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"'{text}' is not a regular expression: {error}") from None
 
 
@@ -71,7 +73,9 @@ def _role(text: Any) -> Any:
 
 
 Pattern = Annotated[Text, BeforeValidator(_checked_pattern)]
-Role = Annotated[Text, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": [*ROLES]})]
+Role = Annotated[
+    Text, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(ROLES)})
+]
 Index = Annotated[int, BeforeValidator(whole(0, 9999))]
 Flag = Annotated[bool, BeforeValidator(flag)]
 
@@ -107,12 +111,16 @@ class LocatorFields(Frozen):
         given = [way for way in self.ways if getattr(self, way) is not None]
         if len(given) > 1:
             raise ValueError(f"an element is found by '{given[0]}' or by '{given[1]}', not by both")
+        if self.name is not None and self.role is None:
+            raise ValueError(
+                "an element's 'name' goes with its 'role', as in '{role: button, name: Play}'"
+            )
         if not given and self.required:
             raise ValueError(f"an element is needed; give one of {', '.join(self.ways)}")
-        if self.name is not None and self.role is None:
-            raise ValueError("an element's 'name' goes with its 'role'")
-        if self.exact and self.selector is not None:
-            raise ValueError("an element's 'selector' says itself how exact it is; drop 'exact'")
+        if self.exact and (self.selector is not None or self.test_id is not None):
+            raise ValueError(f"an element's '{given[0]}' says itself how exact it is; drop 'exact'")
+        if self.exact and self.role is not None and self.name is None:
+            raise ValueError("an element's 'exact' with a 'role' is about its 'name'; give that")
         return self
 
     @property

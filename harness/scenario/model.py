@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 from typing_extensions import Self
 
 from ..tolerance import parse_tolerance
@@ -16,7 +16,7 @@ from .expectations import Expectations, PhaseExpectations
 from .fields import Frozen, MisplacedValue, Name, Pairs, Text, decimal, whole
 from .locator import Flag, Locator
 from .network import Network
-from .step import Open, Resize, Step, every_step
+from .step import Open, Resize, Step, every_step, every_step_by_place
 from .viewport import Viewport
 
 Preset = Literal[
@@ -53,6 +53,10 @@ RESERVED_TAGS = frozenset(
 )
 
 
+_TAG = r"[a-z][a-z0-9_]{0,63}"
+_CLIP = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+
+
 def _reason(value: Any) -> Any:
     if isinstance(value, str) and value.lower() in ("true", "yes", "on", "false", "no", "off"):
         raise ValueError(f"'{value}' is no reason; say why in a few words, or drop the key")
@@ -60,6 +64,29 @@ def _reason(value: Any) -> Any:
 
 
 Reason = Annotated[Name, BeforeValidator(_reason)]
+
+
+def _tag(tag: Any) -> Any:
+    if isinstance(tag, str):
+        if re.fullmatch(_TAG, tag) is None:
+            raise ValueError(f"'{tag}' is not a tag; tags have small letters, digits and '_'")
+        if tag in RESERVED_TAGS:
+            raise ValueError(f"'{tag}' is a mark of pytest; choose another tag")
+    return tag
+
+
+def _clip(clip: Any) -> Any:
+    if isinstance(clip, str) and re.fullmatch(_CLIP, clip) is None:
+        raise ValueError(f"'{clip}' is not a clip's name; names have letters, digits, '-' and '_'")
+    return clip
+
+
+def _pattern(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+Tag = Annotated[str, BeforeValidator(_tag), _pattern(_TAG)]
+Clip = Annotated[str, BeforeValidator(_clip), _pattern(_CLIP)]
 
 
 class Xfail(Frozen):
@@ -120,12 +147,12 @@ class Scenario(Frozen):
     variables: tuple[tuple[str, str], ...] = ()
     title: Name = Field(alias="scenario")
     description: str = ""
-    tags: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()
     skip: Reason | None = None
     xfail: Xfail | None = None
     site: Text = "."
     open: Text
-    clips: tuple[str, ...] = ()
+    clips: tuple[Clip, ...] = ()
     viewport: Viewport = Viewport()
     device_pixel_ratio: Annotated[float, BeforeValidator(decimal(1, 4))] = 1.0
     fps: Annotated[int, BeforeValidator(whole(1, 60))] = 24
@@ -184,51 +211,36 @@ class Scenario(Frozen):
             raise ValueError(f"'{site}' must be a folder beside the scenario, as 'site' is")
         return site
 
-    @field_validator("tags")
+    @field_validator("tags", "clips")
     @classmethod
-    def _tag_names(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
-        for index, tag in enumerate(tags):
-            if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", tag) is None:
-                raise MisplacedValue(
-                    (index,), f"'{tag}' is not a tag; tags have small letters, digits and '_'"
-                )
-            if tag in RESERVED_TAGS:
-                raise MisplacedValue((index,), f"'{tag}' is a mark of pytest; choose another tag")
-            if tag in tags[:index]:
-                raise MisplacedValue((index,), f"'{tag}' stands twice")
-        return tags
+    def _once_each(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise MisplacedValue((index,), f"'{name}' stands twice")
+        return names
 
     @field_validator("open")
     @classmethod
     def _address(cls, address: str) -> str:
         return check_address(address)
 
-    @field_validator("clips")
-    @classmethod
-    def _clip_names(cls, clips: tuple[str, ...]) -> tuple[str, ...]:
-        for index, clip in enumerate(clips):
-            if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", clip) is None:
-                raise MisplacedValue(
-                    (index,),
-                    f"'{clip}' is not a clip's name; names have letters, digits, '-' and '_'",
-                )
-            if clip in clips[:index]:
-                raise MisplacedValue((index,), f"'{clip}' stands twice")
-        return clips
-
     @model_validator(mode="after")
     def _view_is_whole_in_css_pixels(self) -> Self:
-        """A window cannot have a part of a CSS pixel."""
+        if problem := self._broken_pixel(self.viewport):
+            raise MisplacedValue(("device_pixel_ratio",), problem)
+        return self
+
+    def _broken_pixel(self, view: Viewport) -> str:
+        """What is wrong with a view at this ratio: no window has a part of a CSS pixel."""
         ratio = self.device_pixel_ratio
-        for side in (self.viewport.width, self.viewport.height):
+        for side in (view.width, view.height):
             css = side / ratio
             if abs(css - round(css)) > 1e-6:
-                raise MisplacedValue(
-                    ("device_pixel_ratio",),
-                    f"at '{ratio:g}' the viewport's {side} pixels are {css:.5g} CSS pixels; "
-                    "that must be a whole number",
+                return (
+                    f"at '{ratio:g}' the view's {side} pixels are {css:.5g} CSS pixels; "
+                    "that must be a whole number"
                 )
-        return self
+        return ""
 
     @model_validator(mode="after")
     def _phases_have_their_own_names(self) -> Self:
@@ -246,15 +258,18 @@ class Scenario(Frozen):
     @model_validator(mode="after")
     def _resizes_fit(self) -> Self:
         for at, phase in enumerate(self.phases):
-            for step in every_step(phase.steps):
-                if isinstance(step, Resize) and (
-                    step.to.width > self.viewport.width or step.to.height > self.viewport.height
-                ):
-                    raise MisplacedValue(
-                        ("phases", at),
-                        f"phase '{phase.name}' resizes the window to {step.to}, beyond the "
-                        f"viewport's {self.viewport}: make the viewport the largest size",
+            for place, step in every_step_by_place(phase.steps):
+                if not isinstance(step, Resize):
+                    continue
+                if step.to.width > self.viewport.width or step.to.height > self.viewport.height:
+                    problem = (
+                        f"'{step.to}' is beyond the viewport's {self.viewport}; "
+                        "make the viewport the largest size"
                     )
+                else:
+                    problem = self._broken_pixel(step.to)
+                if problem:
+                    raise MisplacedValue(("phases", at, *place, "to"), problem)
         return self
 
     def pages(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 from typing_extensions import Self
 
-from ..limits import Limit, Quantity
+from ..limits import Limit, LimitError, Quantity
 from .durations import Seconds, format_duration
 from .fields import Frozen
 from .locator import Flag
@@ -28,7 +28,14 @@ def _rate(value: object) -> float:
     """bit/s of `5 Mbit/s`."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    limit = Limit.parse(str(value), Quantity.BITRATE)
+    if not isinstance(value, str):
+        raise ValueError("a rate is one value; write it as '5 Mbit/s'")
+    try:
+        limit = Limit.parse(value, Quantity.BITRATE)
+    except LimitError as error:
+        if "unit" in str(error):
+            raise
+        raise ValueError(f"'{value}' is not a rate; write it as '5 Mbit/s'") from None
     if limit.low is None or limit.low != limit.high or limit.low <= 0:
         raise ValueError(f"'{value}' is not a rate; write it as '5 Mbit/s'")
     return limit.low

@@ -11,8 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from .located import Entry, Mapping, Mark, Node, Problem, Scalar, Sequence
-from .nearest import unknown
-from .step import COMPANIONS, STEP_LISTS, STEP_TYPES
+from .nearest import nearest, unknown
+from .step import EXAMPLES, STEP_LISTS, STEP_TYPES
 
 INTERNAL = ("kind", "line", "file", "path", "case", "variables")
 _BODIES = ("phases", "steps", "wait")
@@ -96,47 +96,82 @@ class _Writer:
     def _steps(self, node: Node) -> Node:
         if not isinstance(node, Sequence):
             return node
-        items = [step for item in node.items for step in self._step(item)]
-        return Sequence(tuple(items), node.mark)
+        found: list[Mapping] = []
+        for item in node.items:
+            owner = self._begun_with_a_dash(item, found)
+            if owner is None:
+                found += self._step(item)
+            else:
+                found[-1] = owner
+        return Sequence(tuple(found), node.mark)
+
+    def _begun_with_a_dash(self, node: Node, before: list[Mapping]) -> Mapping | None:
+        """The step before, where `node` is a part of it that got a '-' of its own."""
+        if not isinstance(node, Mapping) or not before or not node.entries:
+            return None
+        owner = before[-1]
+        kind = owner.get("kind")
+        assert isinstance(kind, Scalar)
+        companions = STEP_TYPES[kind.text].companions
+        if not set(node.entries) <= set(companions) - set(owner.entries):
+            return None
+        for name, entry in node.entries.items():
+            self.report(
+                entry.key_mark, f"'{name}' belongs to the '{kind.text}' above; write it without '-'"
+            )
+        return Mapping(owner.entries, owner.mark, owner.left_out | set(node.entries))
 
     def _step(self, node: Node) -> list[Mapping]:
         """The step, or nothing when its form is wrong."""
-        if isinstance(node, Scalar) and node.text in STEP_TYPES:
-            self.report(node.mark, f"step '{node.text}' has no value; write '{node.text}: ...'")
+        if isinstance(node, Scalar):
+            self._report_text(node)
             return []
-        if not isinstance(node, Mapping):
-            shown = f"'{node.text}'" if isinstance(node, Scalar) else "a list"
-            self.report(node.mark, f"{shown} is not a step; write one as 'click: \"text=Play\"'")
+        if isinstance(node, Sequence):
+            self.report(node.mark, "a list is not a step; write one as 'click: \"text=Play\"'")
             return []
         kind = next((name for name in node.entries if name in STEP_TYPES), None)
-        beside = STEP_TYPES[kind].companions if kind else ()
+        if kind is None:
+            if not node.left_out:
+                self._report_no_step(node)
+            return []
+        beside = STEP_TYPES[kind].companions
         companions: dict[str, Entry] = {}
+        left_out = node.left_out
         for name, entry in node.entries.items():
-            if name == kind:
-                continue
             if name in beside:
                 companions[name] = entry
-            elif name in STEP_TYPES and kind:
-                self.report(
-                    entry.key_mark, f"'{name}' in the same step; each step starts with its own '-'"
-                )
-            elif name in COMPANIONS:
-                owner = next(step for step, of in STEP_TYPES.items() if name in of.companions)
-                self.report(entry.key_mark, f"'{name}' without '{owner}' in the same step")
-            else:
-                self.report(entry.key_mark, unknown("step", name, STEP_TYPES))
-        if not node.entries and not node.left_out:
+            elif name != kind:
+                self.report(entry.key_mark, _out_of_place(name, kind))
+                left_out |= {nearest(name, beside) or name}  # most likely what was meant
+        return [self._written_out(kind, node.entries[kind], companions, left_out)]
+
+    def _report_text(self, node: Scalar) -> None:
+        word, _, rest = node.text.partition(" ")
+        if node.text in STEP_TYPES:
+            text = f"step '{node.text}' has no value; write it as '{EXAMPLES[node.text]}'"
+        elif word in STEP_TYPES:
+            text = f"'{node.text}' is not a step; write it as '{word}: {rest.strip()}'"
+        else:
+            text = f"'{node.text}' is not a step; write one as 'click: \"text=Play\"'"
+        self.report(node.mark, text)
+
+    def _report_no_step(self, node: Mapping) -> None:
+        if not node.entries:
             self.report(node.mark, "a step without a key")
-        if kind is None:
-            return []
-        return [self._written_out(kind, node.entries[kind], companions, node.left_out)]
+            return
+        name, entry = next(iter(node.entries.items()))
+        if name in STEP_LISTS:
+            owner = next(step for step, of in STEP_TYPES.items() if name in of.companions)
+            self.report(entry.key_mark, f"'{name}' without '{owner}' in the same step")
+        else:
+            self.report(entry.key_mark, unknown("step", name, STEP_TYPES))
 
     def _written_out(
         self, name: str, entry: Entry, companions: dict[str, Entry], left_out: frozenset[str]
     ) -> Mapping:
         step = STEP_TYPES[name]
         if step.primary_is_all:
-            fields = {step.primary: entry}
+            fields = {step.primary: self._without_companions(name, entry, companions)}
         elif isinstance(entry.value, Mapping):
             fields = self._own(entry.value, INTERNAL)
             left_out |= entry.value.left_out
@@ -164,6 +199,18 @@ class _Writer:
         fields["file"] = Entry(mark, Scalar(mark.file, mark))
         return Mapping(fields, mark, left_out)
 
+    def _without_companions(self, kind: str, entry: Entry, companions: dict[str, Entry]) -> Entry:
+        """`if: {visible: x, then: [...]}`: `then` stands one level too deep."""
+        if not isinstance(entry.value, Mapping):
+            return entry
+        inside = [name for name in STEP_TYPES[kind].companions if name in entry.value.entries]
+        for name in inside:
+            moved = entry.value.entries[name]
+            self.report(moved.key_mark, f"'{name}' belongs beside '{kind}', not inside it")
+            companions.setdefault(name, moved)
+        entries = {key: e for key, e in entry.value.entries.items() if key not in inside}
+        return Entry(entry.key_mark, Mapping(entries, entry.value.mark, entry.value.left_out))
+
     def _own(self, node: Mapping, internal: tuple[str, ...]) -> dict[str, Entry]:
         """A copy of the entries, without names that only the written-out form uses."""
         for name in internal:
@@ -179,6 +226,22 @@ def _without_refused_steps(phase: Mapping, written: Node | None) -> Mapping:
         return phase
     left_out = phase.left_out | {"steps"} if written.items else phase.left_out
     return Mapping(phase.entries, phase.mark, left_out)
+
+
+def _out_of_place(name: str, kind: str) -> str:
+    """What a key means that stands beside a step's name, and does not belong there."""
+    step = STEP_TYPES[kind]
+    if name in STEP_TYPES:
+        return f"'{name}' in the same step as '{kind}'; each step starts with its own '-'"
+    fields = {field.alias or own for own, field in step.model_fields.items()} - set(INTERNAL)
+    if name in fields and not step.primary_is_all:
+        return (
+            f"'{name}' stands beside '{kind}', not in it; "
+            f"write '{kind}: {{{step.primary}: ..., {name}: ...}}'"
+        )
+    near = nearest(name, (*step.companions, *fields))
+    hint = f"; did you mean '{near}'?" if near else ""
+    return f"'{name}' does not belong to the step '{kind}'{hint}"
 
 
 def _text(entries: dict[str, Entry], name: str, default: Scalar) -> Scalar:

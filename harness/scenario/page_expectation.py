@@ -83,7 +83,8 @@ class PageExpectation(LocatorFields):
         if words in PAGE_WORDS and self.found:
             raise MisplacedValue(("to",), f"'{words}' is about the page; name no element")
         if words not in PAGE_WORDS and not self.found:
-            raise ValueError(f"'{words}' needs an element; give one of {', '.join(self.ways)}")
+            ways = ", ".join(self.ways)
+            raise ValueError(f"an expectation to '{words}' needs an element; give one of {ways}")
         kind = WORDS[words][1]
         if kind and self.value is None:
             raise MisplacedValue(("to",), f"'{words}' needs a 'value'")
@@ -92,7 +93,10 @@ class PageExpectation(LocatorFields):
         if kind == "number" and re.fullmatch(r"\d{1,6}", self.value or "") is None:
             raise MisplacedValue(("value",), f"'{words}' takes a whole number, not '{self.value}'")
         if kind == "text":
-            as_pattern(self.value or "")
+            try:
+                as_pattern(self.value or "")
+            except ValueError as error:
+                raise MisplacedValue(("value",), str(error)) from None
         if (words in _OF) != (self.of is not None):
             if words in _OF:
                 raise MisplacedValue(("to",), f"'{words}' needs the {_OF[words]}'s name in 'of'")

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from .expansion import EXPANDED_KEYS
 from .fields import MisplacedValue
 from .located import Mapping, Mark, Node, Problem, Scalar, Sequence
-from .nearest import unknown
+from .nearest import nearest, unknown
 from .normal_form import INTERNAL
 from .step import LOCATOR_KEYS, STEP_LISTS, STEP_TYPES, BaseStep
 
@@ -21,11 +21,27 @@ Location = tuple[str | int, ...]
 
 def problems_of(error: ValidationError, root: Mapping, model: type[BaseModel]) -> list[Problem]:
     """One problem for each error that pydantic found in `root`."""
-    return [
-        _problem(details, _location(details), root, model)
+    found = [
+        (details, _location(details))
         for details in error.errors()
         if not _said_already(details, _location(details), root)
     ]
+    unknown_keys: dict[Location, list[str]] = {}
+    for details, location in found:
+        if details["type"] == "extra_forbidden":
+            unknown_keys.setdefault(location[:-1], []).append(str(location[-1]))
+    return [
+        _problem(details, location, root, model)
+        for details, location in found
+        if details["type"] != "missing"
+        or not _misspelt(str(location[-1]), location[:-1], unknown_keys)
+    ]
+
+
+def _misspelt(missing: str, owner: Location, unknown_keys: Names[Location, list[str]]) -> bool:
+    """True where a key that is missing stands there under a name that is reported itself."""
+    found = unknown_keys.get(owner, [])
+    return bool(found) if owner else any(nearest(name, [missing]) for name in found)
 
 
 def _location(details: ErrorDetails) -> Location:
@@ -43,9 +59,14 @@ def _location(details: ErrorDetails) -> Location:
 def _said_already(details: ErrorDetails, location: Location, root: Mapping) -> bool:
     """True for what only follows from a problem that has its own line."""
     owner = _node(root, location[:-1])
-    if isinstance(owner, Mapping) and location[-1] in owner.left_out:
+    if location and isinstance(owner, Mapping) and location[-1] in owner.left_out:
         return True
     node = _node(root, location)
+    # What several keys have to do with one another is not known while one is refused.
+    misplaced = isinstance(details.get("ctx", {}).get("error"), MisplacedValue)
+    whole = owner if misplaced else node
+    if details["type"] == "value_error" and isinstance(whole, Mapping) and whole.left_out:
+        return True
     # Items that are wrong do not count for pydantic; they are named themselves.
     return details["type"] == "too_short" and isinstance(node, Sequence) and bool(node.items)
 
@@ -55,7 +76,10 @@ def _problem(
 ) -> Problem:
     name = str(location[-1]) if location else ""
     if details["type"] == "extra_forbidden":
-        text = unknown("key", name, _allowed(root, model, location[:-1]))
+        if name in STEP_TYPES and len(location) == 3 and location[0] == "phases":
+            text = f"'{name}' is a step; a phase has its steps under 'steps'"
+        else:
+            text = unknown("key", name, _allowed(root, model, location[:-1]))
         return Problem(_key_mark(root, location), text)
     if details["type"] == "missing":
         owner = _describe(root, location[:-1])
@@ -66,6 +90,7 @@ def _problem(
 
 _OWN_SUBJECT = (
     "phase ", "a move ", "a drag ", "a scroll", "a repeat ", "a condition", "an element",
+    "an expectation",
 )  # fmt: skip
 
 
@@ -94,8 +119,18 @@ def _sentence(details: ErrorDetails, node: Node | None, what: str) -> str:
     return f"{what}: {shown}: {details['msg']}"
 
 
+_ELEMENT = "; write it as '{role: button, name: Play}'"
+
+
 def _hint(what: str) -> str:
     return {
+        "viewport": "; write it as '1280x720'",
+        "resize": "; write it as '1280x720'",
+        "network": "; write it as '{latency: 50ms}'",
+        "encoder": "; write it as '{qp: 23}'",
+        **dict.fromkeys(("ready", "visible", "hidden", "reload", "back"), _ELEMENT),
+        **dict.fromkeys(("from", "to", "into", "on", "of"), _ELEMENT),
+        **dict.fromkeys(("if", "until"), "; write it as '{visible: \"text=Play\"}'"),
         "phases": "; write each phase as '- phase: NAME'",
         "steps": "; write each step as '- click: \"text=Play\"'",
         "clips": "; write it as '[bigbuckbunny]'",

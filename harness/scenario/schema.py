@@ -148,6 +148,10 @@ def _as_written(schema: Any) -> None:
         return
     for item in schema.values():
         _as_written(item)
+    if "anyOf" in schema:  # a key without a value is refused
+        schema["anyOf"] = [part for part in schema["anyOf"] if part != {"type": "null"}]
+    if "default" in schema and schema["default"] is None:
+        del schema["default"]
     kind = schema.get("type")
     if kind in ("integer", "number", "boolean") and "anyOf" not in schema:
         schema["type"] = [kind, "string"]

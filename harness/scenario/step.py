@@ -1,9 +1,9 @@
 """The steps of a phase: what a person at the screen does, one model a step.
 
 Each step is written as one key. Where a plain value follows (`click: "text=Play"`)
-it is the field that `primary` names; a mapping gives the fields by name. Steps that hold
-other steps have further keys beside their own (`companions`): `repeat: 3` and `steps:`,
-`if: ...` and `then:` and `else:`.
+it is the field that `primary` names; a mapping gives the fields by name. Some steps have
+further keys beside their own (`companions`): `repeat: 3` and `steps:`, `if: ...` and
+`then:` and `else:`, `reload: ...` and `timeout:`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,11 @@ class BaseStep(Frozen):
     @property
     def inner(self) -> tuple[BaseStep, ...]:
         """The steps that it holds."""
-        return ()
+        return tuple(step for _, step in self.inner_by_place())
+
+    def inner_by_place(self) -> list[tuple[tuple[str, int], BaseStep]]:
+        """The steps that it holds, each with the key and index that lead to it."""
+        return []
 
 
 class ElementStep(BaseStep, LocatorFields):
@@ -90,6 +94,7 @@ class Reload(BaseStep):
 
     primary: ClassVar[str] = "ready"
     primary_is_all: ClassVar[bool] = True
+    companions: ClassVar[tuple[str, ...]] = ("timeout",)
     kind: Literal["reload"] = "reload"
     ready: Locator
 
@@ -103,6 +108,7 @@ class Back(BaseStep):
 
     primary: ClassVar[str] = "ready"
     primary_is_all: ClassVar[bool] = True
+    companions: ClassVar[tuple[str, ...]] = ("timeout",)
     kind: Literal["back"] = "back"
     ready: Locator
 
@@ -425,10 +431,11 @@ class Condition(Frozen):
 
 class Repeat(BaseStep):
     """Plays `steps` `times` times, `every` seconds from one start to the next, or as often as
-    needed `until` a condition holds (at most `times`, then the step fails)."""
+    needed `until` a condition holds (at most `times`, then the step fails). `timeout` is of
+    all turns together; None: as long as they take."""
 
     primary: ClassVar[str] = "times"
-    companions: ClassVar[tuple[str, ...]] = ("steps",)
+    companions: ClassVar[tuple[str, ...]] = ("steps", "timeout")
     kind: Literal["repeat"] = "repeat"
     times: Times | None = None
     every: Seconds = 0.0
@@ -453,9 +460,8 @@ class Repeat(BaseStep):
         once = sum(step.fixed_seconds for step in self.steps)
         return (self.times - 1) * max(self.every, once) + once
 
-    @property
-    def inner(self) -> tuple[BaseStep, ...]:
-        return self.steps
+    def inner_by_place(self) -> list[tuple[tuple[str, int], BaseStep]]:
+        return [(("steps", index), step) for index, step in enumerate(self.steps)]
 
 
 class If(BaseStep):
@@ -473,9 +479,9 @@ class If(BaseStep):
     def subject(self) -> str:
         return f"if {self.condition.spelled}"
 
-    @property
-    def inner(self) -> tuple[BaseStep, ...]:
-        return (*self.then, *self.otherwise)
+    def inner_by_place(self) -> list[tuple[tuple[str, int], BaseStep]]:
+        then = [(("then", index), step) for index, step in enumerate(self.then)]
+        return [*then, *((("else", index), step) for index, step in enumerate(self.otherwise))]
 
 
 Step = Annotated[
@@ -530,7 +536,31 @@ STEP_TYPES: dict[str, type[BaseStep]] = {
     "repeat": Repeat,
     "if": If,
 }
-COMPANIONS = frozenset(name for step in STEP_TYPES.values() for name in step.companions)
+EXAMPLES = {
+    "open": "open: index.html",
+    "reload": 'reload: "text=Home"',
+    "back": 'back: "text=Home"',
+    "click": 'click: "text=Play"',
+    "double_click": 'double_click: "text=Play"',
+    "hover": 'hover: "text=Play"',
+    "move": "move: {x: 640, y: 360}",
+    "drag": "drag: {from: {role: slider}, right: 100}",
+    "press": "press: ArrowRight",
+    "type": "type: space",
+    "scroll": "scroll: 600",
+    "wait": "wait: 800ms",
+    "wait_for": 'wait_for: "text=Results"',
+    "wait_for_video": "wait_for_video: playing",
+    "expect": 'expect: "text=Results"',
+    "mark": "mark: results shown",
+    "screenshot": "screenshot: home",
+    "resize": "resize: 640x360",
+    "network": "network: 3g",
+    "crash": "crash: page",
+    "call": "call: log_in",
+    "repeat": "repeat: 3",
+    "if": 'if: "text=Skip"',
+}
 STEP_LISTS = ("steps", "then", "else")  # keys whose lists hold steps
 
 for _holder in (Repeat, If):
@@ -539,7 +569,20 @@ for _holder in (Repeat, If):
 
 def every_step(steps: tuple[BaseStep, ...]) -> list[BaseStep]:
     """The steps and all that they hold, in the file's order."""
-    found = []
-    for step in steps:
-        found += [step, *every_step(step.inner)]
+    return [step for _, step in every_step_by_place(steps)]
+
+
+def every_step_by_place(
+    steps: tuple[BaseStep, ...],
+) -> list[tuple[tuple[str | int, ...], BaseStep]]:
+    """The same, each with the keys and indices that lead to it from what holds `steps`."""
+    found: list[tuple[tuple[str | int, ...], BaseStep]] = []
+
+    def walk(step: BaseStep, place: tuple[str | int, ...]) -> None:
+        found.append((place, step))
+        for further, inner in step.inner_by_place():
+            walk(inner, (*place, *further))
+
+    for index, step in enumerate(steps):
+        walk(step, ("steps", index))
     return found

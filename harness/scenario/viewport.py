@@ -21,6 +21,8 @@ class Viewport(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len({"width", "height"} & value.keys()) == 1:
+            raise ValueError("a size has both 'width' and 'height'")
         if not isinstance(value, str):
             return value
         match = re.fullmatch(r"(\d+)\s*[xX×]\s*(\d+)", value.strip())  # noqa: RUF001

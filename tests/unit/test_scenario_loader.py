@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.cli import main
 from harness.errors import ScenarioError
 from harness.scenario import (
     Click,
@@ -174,6 +175,28 @@ def test_broken_scenario(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         load_scenario(path)
     assert caught.value.message + "\n" == path.with_suffix(".txt").read_text(encoding="utf-8")
     assert caught.value.remedy
+
+
+def test_there_are_many_broken_scenarios_and_no_stray_messages() -> None:
+    assert len(BROKEN) >= 60
+    folder = REPOSITORY / "tests" / "broken_scenarios"
+    assert {path.stem for path in BROKEN} == {path.stem for path in folder.glob("*.txt")}
+
+
+def test_the_command_line_says_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    assert main(["validate", *(str(path.relative_to(REPOSITORY)) for path in BROKEN)]) == 2
+    said = capsys.readouterr().out.splitlines()
+    advice = [line for line in said if line.startswith("  what to do: ")]
+    assert len(advice) == len(BROKEN)
+    expected = [
+        line
+        for path in BROKEN
+        for line in path.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+    ]
+    assert [line for line in said if line not in advice] == expected
 
 
 def test_missing_file_names_the_nearest(site: Path) -> None:

@@ -1,0 +1,115 @@
+"""The JSON schema that editors check scenarios with, held against the loader's own opinion."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from harness.scenario import STEP_TYPES, to_json_schema
+from harness.scenario.expansion import EXPANDED_KEYS
+from harness.scenario.model import Scenario
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCENARIOS = sorted((REPOSITORY / "scenarios").rglob("*.yaml"))
+BROKEN = REPOSITORY / "tests" / "broken_scenarios"
+SCHEMA = to_json_schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+# Broken scenarios that a schema can refuse: wrong keys, wrong values, wrong forms.
+REFUSED = [
+    "clips", "encoder", "encoder_as_text", "expect_form", "expect_names",
+    "locator_nth", "locator_role", "matrix_form", "no_body", "no_open", "not_a_mapping",
+    "phase_keys", "phases", "phases_as_mapping", "skip_and_xfail", "step_call", "step_crash",
+    "step_drag",
+    "step_expect", "step_if", "step_if_dashes", "step_if_inside", "step_keys_beside",
+    "step_network", "step_open", "step_press", "step_reload", "step_repeat", "step_resize_form",
+    "step_screenshot", "step_scroll", "step_type", "step_wait_for_video", "step_without_colon",
+    "steps_as_mapping", "steps_form", "storage_state_form", "tags", "tags_as_text",
+    "template_beside_use", "templates_as_mapping", "timeouts", "two_bodies", "unknown_keys",
+    "unknown_step", "variables_as_list", "viewport_text", "empty_values",
+]  # fmt: skip
+
+
+def errors(text: str) -> list[str]:
+    return [error.message for error in VALIDATOR.iter_errors(yaml.safe_load(text))]
+
+
+def test_is_a_schema_of_2020_12() -> None:
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert json.loads(json.dumps(SCHEMA)) == SCHEMA
+
+
+def test_every_reference_leads_somewhere_and_every_definition_is_used() -> None:
+    found: set[str] = set()
+
+    def walk(part: Any) -> None:
+        if isinstance(part, dict):
+            if "$ref" in part:
+                found.add(part["$ref"].removeprefix("#/$defs/"))
+            for value in part.values():
+                walk(value)
+        elif isinstance(part, list):
+            for value in part:
+                walk(value)
+
+    walk(SCHEMA)
+    assert found == SCHEMA["$defs"].keys()
+
+
+def test_has_every_key_and_step() -> None:
+    written = {f.alias or name for name, f in Scenario.model_fields.items()}
+    written -= {"path", "case", "variables"}
+    assert SCHEMA["properties"].keys() == written | {"steps", "wait", *EXPANDED_KEYS}
+    for name, step in STEP_TYPES.items():
+        schema = SCHEMA["$defs"][f"step_{name}"]
+        assert schema["description"]
+        assert schema["properties"].keys() == {name, *step.companions}
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_accepts_the_suite(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if "open" in yaml.safe_load(text):  # others are included
+        assert errors(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "open: a\nwait: 5s",
+        "open: a\nwait: ${pause}\nvariables: {pause: 1s, times: 3, on: true}",
+        "open: a\nfps: ${fps}\nmatrix: {fps: [24, 30]}\nsteps: [{wait: 1s}]",
+        "open: a\nmatrix: [{a: 1}, {a: x}]\nsteps: [{mark: 5}, {mark: no}, {press: 1}]",
+        "open: a\nviewport: 640x360\nnetwork: 3g\nwait: 1s\ninclude: a.yaml",
+        "open: a\nviewport: {width: 640, height: 360}\nnetwork: {latency: 20ms}\nwait: 1s",
+        "open: a\nxfail: it stalls\nskip: no codec\nreduced_motion: true\nwait: 1s",
+        "open: a\nphases: [{use: T, with: {a: 1}}, {phase: 2, duration: 1s}]\n"
+        "templates: [{phase: T, steps: [{wait: 1s}]}]",
+        "open: a\nready: {role: button, name: x}\nsteps: [{click: {role: button, nth: 1}}]",
+        "open: a\nsteps: [{repeat: 3, steps: [{if: x, then: [{wait: 1s}], else: [{wait: 1s}]}]}]",
+        "open: a\nsteps: [{repeat: {times: 3, until: {video: ended}, steps: [{wait: 1s}]}}]",
+        "open: a\nsteps: [{repeat: '${n}', steps: [{wait: 1s}]}, {reload: x, timeout: 9s}]",
+        "open: a\nsteps: [{expect: {text: a, to: not be visible}}, {expect: x}]",
+        "open: a\nsteps: [{drag: {from: a, right: 5}}, {move: {x: 1, y: 2}}, {scroll: 600}]",
+        "open: a\nsteps: [{call: {name: a, with: {n: 1}}}, {network: offline}, {crash: page}]",
+        "open: a\nwait: 1s\nexpect: {page: [x, {text: a, to: be hidden}], dropped: 0}",
+    ],
+)  # fmt: skip
+def test_accepts_what_the_loader_takes(text: str) -> None:
+    assert errors(text) == []
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refuses(name: str) -> None:
+    assert errors((BROKEN / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def test_refuses_null() -> None:
+    assert errors("open: a\nwait: 1s\nready:")
+    assert errors("open: a\nsteps: [{click:}]")
