@@ -214,7 +214,7 @@ def events(runner: StepRunner, *names: str) -> list[list[object]]:
 def test_every_way_to_find_an_element(
     play: Play, runner: StepRunner, element: str, meant: str
 ) -> None:
-    play(f"- hover: {element}\n- move: {element}")
+    play(f"- move: {element}")
     found = "document.elementFromPoint(...arguments_)".replace(
         "arguments_", json.dumps([round(part) for part in runner._mouse])
     )
@@ -236,6 +236,7 @@ def test_an_element_in_a_frame(play: Play, runner: StepRunner) -> None:
 def test_buttons_and_double_clicks(play: Play, runner: StepRunner) -> None:
     play(
         """
+        - hover: {test_id: play}
         - click: {test_id: play}
         - click: {test_id: play, button: right}
         - click: {test_id: play, button: middle}

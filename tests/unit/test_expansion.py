@@ -240,6 +240,22 @@ def test_only_the_wrong_case_is_wrong(tmp_path: Path) -> None:
     assert problems(tmp_path, text) == ["some.yaml:2:20: fps: '240' is not from 1 to 60"]
 
 
+def test_one_place_is_one_line_in_all_cases(tmp_path: Path) -> None:
+    text = (
+        "matrix: {who: [Ada, Kofi, Mira]}\nphases:\n"
+        "  - {phase: 'For ${who}', duration: 1s, steps: [{wait: 2s}]}\n"
+    )
+    assert problems(tmp_path, text) == [
+        "some.yaml:4:42: phase 'For Ada' lasts 1s, but its steps wait for 2s"
+    ]
+
+
+def test_very_many_problems_are_counted(tmp_path: Path) -> None:
+    found = problems(tmp_path, "steps:\n" + "  - wiat: 1s\n" * 150)
+    assert len(found) == 101
+    assert found[-1] == "some.yaml: and 50 more"
+
+
 def test_names_of_cases_are_fit_for_folders(tmp_path: Path) -> None:
     text = f"matrix: {{who: [Ada, {'x' * 200}]}}\nsteps: [{{mark: '${{who}}'}}]\n"
     (line,) = problems(tmp_path, text)
