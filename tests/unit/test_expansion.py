@@ -246,7 +246,7 @@ def test_one_place_is_one_line_in_all_cases(tmp_path: Path) -> None:
         "  - {phase: 'For ${who}', duration: 1s, steps: [{wait: 2s}]}\n"
     )
     assert problems(tmp_path, text) == [
-        "some.yaml:4:42: phase 'For Ada' lasts 1s, but its steps wait for 2s"
+        "some.yaml:4:37: phase 'For Ada' lasts 1s, but its steps wait for 2s"
     ]
 
 
