@@ -132,8 +132,15 @@ class _Expander:
         except _TooLarge as error:
             self.report(root.mark, str(error))
             return [], self.problems
+        if not self.unread:
+            self._report_unused(parameters, inherited)
+        return list(found.values()), self.problems
+
+    def _report_unused(self, parameters: dict[str, Mark], inherited: set[str]) -> None:
+        """What stands in the scenario's own file and does nothing was meant to do something."""
+        in_templates = {name for template in self.templates.values() for name in template.names}
         for name, mark in parameters.items():
-            if name not in self.used:
+            if name not in self.used | in_templates:
                 where = f"write ${{{name}}} where its value goes"
                 self.report(mark, f"the matrix's '{name}' is used nowhere; {where}")
         for name, template in self.templates.items():
@@ -141,7 +148,6 @@ class _Expander:
                 mark = template.tree.entries["phase"].value.mark
                 where = f"place it among the phases with '- use: {name}'"
                 self.report(mark, f"the template '{name}' is used nowhere; {where}")
-        return list(found.values()), self.problems
 
     def _case(self, rest: Tree, scope: _Scope, parameters: tuple[str, ...]) -> Case:
         resolved = {name: self._value(name, scope) for name in scope.raw}
@@ -455,6 +461,8 @@ class _Expander:
         phases = root.entries.get("phases")
         rest = {key: entry for key, entry in root.entries.items() if key != "phases"}
         filled = self._filled_tree(Tree(rest, root.mark, root.left_out), scope)
+        if "phases" in root.left_out or (phases and not isinstance(phases.value, Sequence)):
+            self.placed |= set(self.templates)  # who knows
         if phases is None:
             return filled
         if isinstance(phases.value, Sequence):
@@ -503,16 +511,14 @@ class _Expander:
     def _template(self, node: Tree, scope: _Scope) -> _Template | None:
         """The template that a phase uses; None where that was refused."""
         used = node.get("use")
-        if used is None:
-            return None
-        if not isinstance(used, Scalar):
+        if used is not None and not isinstance(used, Scalar):
             self.report(used.mark, "use: write it as a template's name")
-            return None
-        name = self._fill(used, scope)
+        name = self._fill(used, scope) if isinstance(used, Scalar) else None
         if name is None:
+            self.placed |= set(self.templates)  # it may have been any of them
             return None
         if name.text not in self.templates and not self.unread:
-            self.placed.add(nearest(name.text, self.templates) or name.text)
+            self.placed |= set(self.templates)  # any of them may have been meant
             known = meant(name.text, self.templates)
             self.report(used.mark, f"no template is named '{name.text}'; {known}")
         self.placed.add(name.text)

@@ -426,6 +426,25 @@ def test_what_a_template_needs(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("phases", "line"),
+    [
+        ("phases: [{use: ''}]", "some.yaml:4:16: no template is named ''; known: T"),
+        ("phases: [{use: [T]}]", "some.yaml:4:16: use: write it as a template's name"),
+        ("phases: [{use: }]", "some.yaml:4:11: 'use' has no value"),
+        ("phases: [{use: '${x}'}]", "some.yaml:4:16: unknown variable 'x'; known: who"),
+        ("phases: {use: T}", "some.yaml:4:9: phases: a mapping is not a list; write each phase "
+         "as '- phase: NAME'"),
+        ("phases:", "some.yaml:4:1: 'phases' has no value"),
+        ("include: gone.yaml\nphases: [{use: U}]",
+         "some.yaml:4:10: include: there is no file 'gone.yaml'; did you mean 'some.yaml'?"),
+    ],
+)  # fmt: skip
+def test_a_mistake_about_templates_is_one_line(tmp_path: Path, phases: str, line: str) -> None:
+    text = "matrix: {who: [a, b]}\ntemplates: [{phase: T, steps: [{mark: '${who}'}]}]\n" + phases
+    assert problems(tmp_path, text) == [line]
+
+
 def test_a_misspelt_template_is_one_line(tmp_path: Path) -> None:
     text = (
         "matrix: {who: [a, b]}\n"
