@@ -57,11 +57,11 @@ def load_scenarios(path: Path, overrides: Mapping[str, str] | None = None) -> tu
     absolute = path.resolve()
     if not isinstance(root, Tree):
         raise _error(path, problems + normal_form(root, absolute)[1])
-    cases, more = expand(root, absolute, overrides or {})
-    problems += more
+    expansion = expand(root, absolute, overrides or {})
+    problems += expansion.problems
     scenarios = []
     said: set[Mark] = set()
-    for case in cases:
+    for case in expansion.cases:
         scenario, found = _scenario_of(case, absolute)
         # One place is wrong in many cases, and its sentence may name each case's values.
         problems += [problem for problem in found if problem.mark not in said]
@@ -69,8 +69,8 @@ def load_scenarios(path: Path, overrides: Mapping[str, str] | None = None) -> tu
         if scenario is not None:
             scenarios.append(scenario)
     problems += _name_problems(root, scenarios)
-    if problems:
-        raise _error(path, problems)
+    if problems or expansion.unused:
+        raise _error(path, problems or expansion.unused)
     return tuple(scenarios)
 
 

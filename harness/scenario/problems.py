@@ -9,9 +9,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from .expansion import EXPANDED_KEYS
 from .fields import MisplacedValue
 from .located import Mapping, Mark, Node, Problem, Scalar, Sequence
+from .model import EXPANDED_KEYS
 from .nearest import nearest, unknown
 from .normal_form import INTERNAL
 from .step import LOCATOR_KEYS, STEP_LISTS, STEP_TYPES, BaseStep

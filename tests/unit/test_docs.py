@@ -23,7 +23,7 @@ from harness.scenario import (
     load_scenarios,
     to_json_schema,
 )
-from harness.scenario.expansion import EXPANDED_KEYS
+from harness.scenario.model import EXPANDED_KEYS
 from harness.scenario.network import PROFILES
 from harness.scenario.page_expectation import WORDS
 from harness.scenario.step import BaseStep, every_step

@@ -11,8 +11,7 @@ import pytest
 from support.examples import read
 
 from harness.scenario import STEP_TYPES, to_json_schema
-from harness.scenario.expansion import EXPANDED_KEYS
-from harness.scenario.model import Scenario
+from harness.scenario.model import EXPANDED_KEYS, Scenario
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted((REPOSITORY / "scenarios").rglob("*.yaml"))
