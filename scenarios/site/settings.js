@@ -39,6 +39,7 @@
 //                             seconds before the end
 //   postplayShrink   500      the film goes into its corner
 //   countdown        5        seconds that the post-play counts down from
+//   countdownFill    5000     its button fills; as long as the countdown unless given
 //
 // Where the browser is asked for less motion, whatever moves takes 0 ms unless the address
 // says otherwise. Each time is also a custom property of the page: pageSlide is --page-slide.
@@ -84,6 +85,7 @@ const times = {
   introTo: number("introTo", 12000),
   thumbnailEvery: Math.max(100, number("thumbnailEvery", 2000)),
   postplayShrink: moving("postplayShrink", 500),
+  countdownFill: moving("countdownFill", 1000 * number("countdown", 5)),
 };
 
 for (const [name, value] of Object.entries(times)) {
