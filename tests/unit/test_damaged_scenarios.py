@@ -183,10 +183,11 @@ def test_one_mistake_is_one_line(folder: Path) -> None:
         problems(folder, "\n".join(lines[:at] + lines[at + 1 :]))
         if ":" not in line:
             continue
-        misspelt = line.replace(":", "x:", 1)
-        assert len(problems(folder, "\n".join([*lines[:at], misspelt, *lines[at + 1 :]]))) == 1, (
-            line
-        )
+
+        def count(instead: str, at: int = at) -> int:
+            return len(problems(folder, "\n".join([*lines[:at], instead, *lines[at + 1 :]])))
+
+        assert count(line.replace(":", "x:", 1)) == 1, line
         below = lines[at + 1] if at + 1 < len(lines) else ""
         if len(below) - len(below.lstrip()) > len(line) - len(line.lstrip()) or "query" in line:
             continue  # its value is the lines below; or a template's only use of a variable
