@@ -215,8 +215,8 @@ class StepRunner:
             case Drag():
                 self._drag(step, until)
             case Press():
-                if step.on is not None:
-                    resolve(self.page, step.on).focus(timeout=_left(until))
+                if step.at is not None:
+                    resolve(self.page, step.at).focus(timeout=_left(until))
                 self._repeat([step.key] * step.times, step.every, self.page.keyboard.press)
             case Type():
                 if step.into is not None:
@@ -400,8 +400,8 @@ class StepRunner:
         if step.keys is not None:
             self._repeat([step.keys] * step.times, step.every, self.page.keyboard.press)
             return
-        if step.on is not None:
-            self._point_at(step.on, until)
+        if step.at is not None:
+            self._point_at(step.at, until)
         down, right = _notches(step.by or 0), _notches(step.across or 0)
         count = max(len(down), len(right))
         start = time.monotonic()

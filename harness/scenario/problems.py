@@ -129,7 +129,7 @@ def _hint(what: str) -> str:
         "network": "; write it as '{latency: 50ms}'",
         "encoder": "; write it as '{qp: 23}'",
         **dict.fromkeys(("ready", "visible", "hidden", "reload", "back"), _ELEMENT),
-        **dict.fromkeys(("from", "to", "into", "on", "of"), _ELEMENT),
+        **dict.fromkeys(("from", "to", "into", "at", "of"), _ELEMENT),
         **dict.fromkeys(("if", "until"), "; write it as '{visible: \"text=Play\"}'"),
         "phases": "; write each phase as '- phase: NAME'",
         "steps": "; write each step as '- click: \"text=Play\"'",

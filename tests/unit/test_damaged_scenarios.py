@@ -47,8 +47,8 @@ phases:
       - hover: {label: Name, nth: 0}
       - move: {x: 10, y: 20}
       - drag: {from: {alt: Cover}, right: 200, over: 300ms}
-      - press: {key: "${key}", times: 2, on: "#field"}
-      - scroll: {by: 600, across: 10, on: main}
+      - press: {key: "${key}", times: 2, at: "#field"}
+      - scroll: {by: 600, across: 10, at: main}
       - scroll: {keys: PageDown, times: 2}
       - wait: ${pause}
       - wait_for_video: {state: playing, past: 1s}
