@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import shutil
 import signal
 import threading
 import time
@@ -189,6 +190,8 @@ class Session:
     def __enter__(self) -> Self:
         s, r = self.settings, self.settings.recorder
         s.folder.mkdir(parents=True, exist_ok=True)
+        # A run before this one in the same folder may have ended elsewhere.
+        shutil.rmtree(s.folder / "screenshots", ignore_errors=True)
         try:
             self._cleanup.enter_context(_terminate_as_interrupt())
             executable = find_browser(s.browser)
