@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import allure
 
 from .observer import Observer
-from .session import Result
+from .result import Result
 
 _FILES = {
     "report.html": ("report", "text/html", "html"),

@@ -16,8 +16,9 @@ from .checks import Status
 from .errors import HarnessError, ScenarioError
 from .failure_table import failure_rows
 from .report import MEASURES_HEAD, measures_row
+from .result import Result
+from .run import RunOptions, run_scenario
 from .scenario import Scenario, load_scenarios
-from .session import Result, RunOptions, run_scenario
 
 Outcome = Literal["passed", "failed", "skipped"]
 
