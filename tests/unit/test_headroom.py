@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,17 +35,10 @@ def test_complaints(dropped: int, usage: Usage | None, said: str | None) -> None
 def test_a_busy_process_is_seen() -> None:
     """Every processor busy for a moment; others may be busy as well."""
     meter = UsageMeter()
-    children = []
-    for _ in range(os.cpu_count() or 1):
-        pid = os.fork()
-        if pid == 0:
-            until = time.monotonic() + 0.5
-            while time.monotonic() < until:
-                pass
-            os._exit(0)
-        children.append(pid)
-    for pid in children:
-        os.waitpid(pid, 0)
+    busy = "import time; until = time.monotonic() + 0.7\nwhile time.monotonic() < until: pass"
+    children = [subprocess.Popen([sys.executable, "-c", busy]) for _ in range(os.cpu_count() or 1)]
+    for child in children:
+        child.wait(timeout=60)
     usage = meter.usage()
     assert usage is not None
     assert usage.busy + usage.stolen > 0.6
