@@ -866,9 +866,7 @@ def conclude(
     headroom = {"headroom": result.headroom, "usage": str(evidence.usage or "")}
     write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome | headroom)
     broken = "interrupted" if quick else str(result.failure or "")
-    write_report(
-        folder, recording, metrics, checks, verdicts, broken, video, pictures=not quick
-    )
+    write_report(folder, recording, metrics, checks, verdicts, broken, video, pictures=not quick)
     if not problems:
         recording.digests.path.unlink(missing_ok=True)  # evidence only where something failed
     return result

@@ -11,13 +11,15 @@ import base64
 import hashlib
 import html
 import json
+import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 escape = html.escape
+_NUMBER = re.compile(r"[0-9]+")
 
 
 @cache
@@ -55,14 +57,25 @@ def page(title: str, styles: Sequence[str], scripts: Sequence[str], body: Iterab
     )
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], classes: Sequence[str] = ()) -> str:
-    """A table of text; `classes` are the rows' CSS classes."""
-    parts = [
-        "<table><thead><tr>",
-        *(f"<th>{escape(h)}</th>" for h in head),
-        "</tr></thead><tbody>",
-    ]
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    classes: Sequence[str] = (),
+    links: Mapping[int, str] | None = None,
+) -> str:
+    """A table of text; `classes` are the rows' CSS classes. A cell of a column in `links`
+    that begins with a number leads to that address with the number behind it."""
+    parts = ["<table><thead><tr>"]
+    parts += [f"<th>{escape(h)}</th>" for h in head]
+    parts.append("</tr></thead><tbody>")
     for number, row in enumerate(rows):
-        kind = f' class="{classes[number]}"' if classes else ""
-        parts.append(f"<tr{kind}>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>")
+        parts.append(f'<tr class="{classes[number]}">' if classes else "<tr>")
+        for column, text in enumerate(row):
+            cell = escape(text)
+            begin = _NUMBER.match(text)
+            if begin and links and column in links:
+                address = escape(links[column] + begin[0])
+                cell = f'<a href="{address}" target="viewer">{cell}</a>'
+            parts.append(f"<td>{cell}</td>")
+        parts.append("</tr>")
     return "".join(parts) + "</tbody></table>"

@@ -46,7 +46,8 @@ def to_rgb(picture: Planes, width: int) -> Image:
         "yuv420p",
     )
     height = max(2, round(width * frame.height / frame.width))
-    return frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
+    scaled = frame.reformat(width, height, "rgb24", interpolation="AREA")
+    return np.asarray(scaled.to_ndarray(), np.uint8)
 
 
 def data_url(image: Image, *, lossless: bool = False, quality: int = 60) -> str:
@@ -152,14 +153,15 @@ def heat_image(heat: npt.NDArray[np.float64]) -> Image:
     part = np.sqrt(heat / most) if most else np.zeros(heat.shape)
     points = np.linspace(0, 1, len(_RAMP))
     channels = [np.interp(part, points, _RAMP[:, n]) for n in range(3)]
-    return np.dstack([*channels, np.where(heat > 0, 255, 0)]).astype(np.uint8)
+    return np.dstack([*channels, np.where(heat > 0, 110 + 90 * part, 0)]).astype(np.uint8)
 
 
 @dataclass(frozen=True)
 class Difference:
     """A picture that a decoder shows otherwise than the encoders reconstructed it: what each
     decoder shows with regions, damage and wrong macroblocks drawn in, and their difference,
-    amplified. None: that decoder shows nothing, or there is nothing to subtract."""
+    amplified. `detail` is of where the first wrong macroblocks are. None: that decoder shows
+    nothing, or both show the same."""
 
     picture: int
     tick: int
@@ -167,6 +169,7 @@ class Difference:
     ffmpeg: str | None
     openh264: str | None
     difference: str | None
+    detail: str | None
 
 
 def find_differences(recording: Recording) -> Iterator[Difference]:
@@ -201,6 +204,7 @@ def find_differences(recording: Recording) -> Iterator[Difference]:
             ffmpeg=_drawn(ffmpeg, tick, wrong.get("FFmpeg")),
             openh264=_drawn(other, tick, wrong.get("OpenH264")),
             difference=_subtracted(ffmpeg, other),
+            detail=_detail(ffmpeg or other, wrong.get("FFmpeg", wrong.get("OpenH264"))),
         )
         found += 1
         if found == DIFFERENCES:
@@ -218,14 +222,34 @@ def _subtracted(a: Planes | None, b: Planes | None) -> str | None:
     if a is None or b is None or a.y.shape != b.y.shape:
         return None
     apart = np.abs(a.y.astype(np.int16) - b.y) * AMPLIFIED
+    if not apart.any():
+        return None
     grey = np.minimum(apart, 255).astype(np.uint8)
     zero = np.full((grey.shape[0] // 2, grey.shape[1] // 2), 128, np.uint8)
     return data_url(to_rgb(Planes(grey, zero, zero), _LARGE_WIDTH))
 
 
-def _drawn(
-    picture: Planes | None, tick: Tick, wrong: npt.NDArray[np.bool_] | None
-) -> str | None:
+def _detail(picture: Planes | None, wrong: npt.NDArray[np.bool_] | None) -> str | None:
+    """Twenty by twelve macroblocks around the first wrong one, enlarged."""
+    if picture is None or wrong is None:
+        return None
+    height, width = picture.y.shape
+    columns = -(-width // 16)
+    if wrong.size != columns * -(-height // 16) or not wrong.any():
+        return None
+    first = int(np.flatnonzero(wrong)[0])
+    w, h = min(width, 320), min(height, 192)
+    x = min(max(first % columns * 16 - w // 2, 0), width - w) & ~1
+    y = min(max(first // columns * 16 - h // 2, 0), height - h) & ~1
+    image = to_rgb(picture, width)[y : y + h, x : x + w].repeat(2, axis=0).repeat(2, axis=1)
+    for place in np.flatnonzero(wrong):
+        left, top = int(place) % columns * 16 - x, int(place) // columns * 16 - y
+        if 0 <= left < w and 0 <= top < h:
+            _frame(image, Rect(left, top, 16, 16), 2, (255, 64, 160), 1)
+    return data_url(image, quality=80)
+
+
+def _drawn(picture: Planes | None, tick: Tick, wrong: npt.NDArray[np.bool_] | None) -> str | None:
     if picture is None or wrong is None:
         return None
     height, width = picture.y.shape
@@ -251,5 +275,3 @@ def _frame(
     box = image[top:bottom, left:right]
     for side in (box[:thick], box[-thick:], box[:, :thick], box[:, -thick:]):
         side[...] = colour
-
-

@@ -78,9 +78,9 @@ def write_report(
     body = (
         *_outcome(metrics, checks, verdicts, broken, viewer),
         said,
-        different,
         f"<h2>Phases</h2>{_phases(metrics)}",
         *_timeline(metrics),
+        f"<h2>Pictures that are not exact</h2>{different}" if different else "",
         *_filmstrips(metrics, film, viewer),
         *_heat_maps(heats, film.last),
         f'<h2>Stream</h2><video controls preload="metadata" src="{escape(mp4.name)}"></video>'
@@ -115,7 +115,9 @@ def _outcome(
     else:
         yield '<div class="banner">Every check and expectation passed.</div>'
     if failed:
-        yield f'<div class="text failures">{table(FAILURE_HEAD, failed)}</div>'
+        ticks = FAILURE_HEAD.index("ticks")
+        links = {ticks: f"{viewer}#tick="} if viewer else {}
+        yield f'<div class="text failures">{table(FAILURE_HEAD, failed, links=links)}</div>'
 
 
 def _phases(metrics: Metrics) -> str:
@@ -202,7 +204,9 @@ def _differences(recording: Recording) -> Iterator[str]:
         for url, caption in (
             (found.ffmpeg, "FFmpeg; wrong macroblocks pink, regions yellow, changed white"),
             (found.openh264, "OpenH264, likewise"),
-            (found.difference, f"the two decoders' difference in luma, times {AMPLIFIED}"),
+            (found.difference, f"the two decoders' difference in luma, times {AMPLIFIED}")
+            if found.difference
+            else (found.detail, "both decoders show the same, not what was encoded: enlarged"),
         ):
             shown = f'<img src="{url}" alt="">' if url else "<p>nothing to show</p>"
             yield f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>"

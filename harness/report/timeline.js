@@ -1,7 +1,7 @@
 // The timeline: one canvas for what is in view, one for the whole recording. Only the ticks in
 // view are drawn, so that a long recording scrolls as a short one does.
 
-const GUTTER = 92;
+const GUTTER = 108;
 const LANES = {
   marks: [0, 20], phases: [22, 24], classes: [52, 40], events: [96, 24], bytes: [128, 104],
   times: [242, 66], regions: [318, 72],
@@ -336,12 +336,10 @@ class Timeline {
         if (t.encode[i] + t.splice[i] > encode + splice) [encode, splice] = [t.encode[i], t.splice[i]];
       }
       if (b <= a) continue;
-      let y = top + height;
-      for (const kind of [0, 1, 2]) {
-        const h = shares[kind] / (b - a) * height;
+      for (const kind of [0, 1, 2]) { // a lane each, so that grey tells them apart as well
+        const h = shares[kind] / (b - a) * (height / 3 - 1);
         c.fillStyle = COLOURS.class[kind];
-        c.fillRect(GUTTER + p, y - h, 1, h);
-        y -= h;
+        c.fillRect(GUTTER + p, top + height * (1 - kind / 3) - h, 1, h);
       }
       this.bar(c, GUTTER + p, 1, bytes, encode, splice);
     }

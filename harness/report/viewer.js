@@ -84,10 +84,10 @@ class Viewer {
     }
     const button = (text, title, act) => element("button", {textContent: text, title, onclick: act});
     const moves = element("div", {className: "moves"},
-      button("\u23ee", "first (Home)", () => this.go(0)),
-      button("\u25c0", "previous picture (left)", () => this.step(-1)),
-      button("\u25b6", "next picture (right)", () => this.step(1)),
-      button("\u23ed", "last (End)", () => this.go(this.count - 1)),
+      button("first", "Home", () => this.go(0)),
+      button("\u25c0 previous", "left", () => this.step(-1)),
+      button("next \u25b6", "right", () => this.step(1)),
+      button("last", "End", () => this.go(this.count - 1)),
       button("next CHANGED", "key c", () => this.nextChanged(1)),
       button("next problem", "key p", () => this.nextProblem(1)));
     app.append(
@@ -338,9 +338,9 @@ class Viewer {
           const value = this.map[y * d.columns + x];
           const index = this.mode === "slice" ? GROUP[value & 15]
             : this.mode === "reference" ? value >> 4 : this.ownerAt(x, y) + 1;
-          // A skipped macroblock's reference says little where nothing else is drawn faint.
           const [, colour, alpha] = styles[index];
           if (!colour) continue;
+          // What is skipped predicts too, and would hide the picture.
           c.globalAlpha = this.mode === "reference" && (value & 15) === 1 ? alpha / 2.5 : alpha;
           c.fillStyle = colour;
           const at = [x * 16 * sx, y * 16 * sy, 16 * sx - 0.6, 16 * sy - 0.6];
@@ -399,7 +399,6 @@ class Viewer {
   }
 
   drawStrip() {
-    const d = this.data;
     const width = this.strip.clientWidth || this.stage.clientWidth;
     if (!this.stripImage || this.stripWidth !== width) {
       this.stripWidth = width;
@@ -413,7 +412,6 @@ class Viewer {
     c.fillRect(x - 2.5, 0, 5, 44);
     c.fillStyle = "#fff";
     c.fillRect(x - 1, 0, 2, 44);
-    void d;
   }
 
   paintStrip(c, width) {

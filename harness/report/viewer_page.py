@@ -42,7 +42,11 @@ class _Samples:
 
 
 def _samples(mp4: Path) -> _Samples:
-    offsets, sizes, times, keys, data = [], [], [], [], []
+    offsets: list[int] = []
+    sizes: list[int] = []
+    times: list[float] = []
+    keys: list[int] = []
+    data: list[bytes] = []
     with av.open(str(mp4)) as container:
         stream = container.streams.video[0]
         setup = bytes(stream.codec_context.extradata or b"")
