@@ -36,7 +36,7 @@ class Viewer {
     this.mode = "slice";
     this.overlays = true;
     this.source = null;
-    this.shown = null; // what stands on the canvas: {picture, image}
+    this.shownPicture = -1; // what stands on the canvas
     this.build();
   }
 
@@ -130,6 +130,8 @@ class Viewer {
           return;
         }
         this.source = new DecodedPictures(this.data, bytes);
+        this.screen.width = this.data.width; // forgets what the video drew, and its origin
+        this.shownPicture = -1;
         this.note.hidden = true;
         this.show();
       });
@@ -251,7 +253,7 @@ class Viewer {
       if (tick !== this.tick) return;
     }
     if (problem) this.warn([problem, ...problemsAt(this.data, tick)]);
-    Object.assign(document.body.dataset, {tick, picture, drawn: this.shownPicture ?? -1,
+    Object.assign(document.body.dataset, {tick, picture, drawn: this.shownPicture,
       class: CLASSES[this.data.ticks.class[tick]]});
   }
 
