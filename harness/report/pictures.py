@@ -18,7 +18,7 @@ from ..checks import Planes, digest, ffmpeg_pictures, openh264_pictures
 from ..errors import HarnessError
 from ..metrics import Phase
 from ..recorder import Recording, Rect, Tick
-from .macroblock_maps import PictureMap
+from .macroblock_maps import MacroblockKind, PictureMap
 from .tick_data import picture_ticks
 
 Image = npt.NDArray[np.uint8]
@@ -136,15 +136,18 @@ def changed_heat(ticks: Iterable[Tick], width: int, height: int) -> npt.NDArray[
     return heat
 
 
-def coded_heat(maps: Iterable[PictureMap]) -> npt.NDArray[np.float64] | None:
-    """How often each macroblock was not skipped, keyframes left out; None without pictures."""
-    heat: npt.NDArray[np.float64] | None = None
-    for picture in maps:
-        if heat is None:
-            heat = np.zeros(picture.kinds.shape)
-        if picture.references_to != (None, None):
-            heat += picture.kinds > 1
-    return heat
+class CodedHeat:
+    """How often each macroblock was not skipped, keyframes left out, shape (rows, columns).
+    Counts the maps that someone else reads `through` it, since reading costs time."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.heat = np.zeros((-(-height // 16), -(-width // 16)))
+
+    def through(self, maps: Iterable[PictureMap]) -> Iterator[PictureMap]:
+        for picture in maps:
+            if picture.references_to != (None, None):
+                self.heat += picture.kinds > MacroblockKind.SKIP
+            yield picture
 
 
 def heat_image(heat: npt.NDArray[np.float64]) -> Image:

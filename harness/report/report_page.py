@@ -20,10 +20,10 @@ from .measures_table import MEASURES_HEAD, measures_row
 from .pictures import (
     AMPLIFIED,
     RAMP_CSS,
+    CodedHeat,
     Film,
     Image,
     changed_heat,
-    coded_heat,
     data_url,
     find_differences,
     heat_image,
@@ -66,10 +66,12 @@ def write_report(
     (folder / VIEWER).unlink(missing_ok=True)  # of an earlier run
     if pictures and has_picture and mp4 is not None:
         try:
-            write_viewer(folder / VIEWER, recording, metrics, checks, verdicts, mp4)
+            coded = CodedHeat(metrics.width, metrics.height)
+            maps = coded.through(read_maps(access_units(recording.stream)))
+            write_viewer(folder / VIEWER, recording, metrics, checks, verdicts, mp4, maps=maps)
             viewer = VIEWER
             film = make_film(recording, metrics.phases)
-            heats = _heats(recording)
+            heats = _heats(recording, coded)
             if any(c.name.startswith(("exact", "decodes")) and not c.passed for c in checks):
                 different = "".join(_differences(recording))
         except (OSError, ValueError, IndexError, av.error.FFmpegError) as error:
@@ -162,19 +164,18 @@ def _filmstrips(metrics: Metrics, film: Film, viewer: str | None) -> Iterator[st
         yield "</div></div>"
 
 
-def _heats(recording: Recording) -> list[tuple[str, str, npt.NDArray[np.float64]]]:
+def _heats(
+    recording: Recording, coded: CodedHeat
+) -> list[tuple[str, str, npt.NDArray[np.float64]]]:
     settings = recording.settings
-    heats = [
+    return [
         (
             "Where the screen changed",
             "ticks whose changes' bounding box holds the macroblock",
             changed_heat(recording.ticks, settings.width, settings.height),
-        )
+        ),
+        ("Where bits went", "pictures that do not skip the macroblock", coded.heat),
     ]
-    coded = coded_heat(read_maps(access_units(recording.stream)))
-    if coded is not None:
-        heats.append(("Where bits went", "pictures that do not skip the macroblock", coded))
-    return heats
 
 
 def _heat_maps(

@@ -89,20 +89,23 @@ def write_viewer(
     verdicts: Sequence[Verdict],
     mp4: Path,
     *,
+    maps: Iterable[PictureMap] | None = None,
     embed_limit: int = EMBED_LIMIT,
 ) -> None:
     """Writes the page for the stream in `mp4`, which lies beside it. It carries the access
-    units up to `embed_limit` bytes of them.
+    units up to `embed_limit` bytes of them. `maps` are the stream's; None: read here.
 
     Raises:
         OSError, av.error.FFmpegError: the stream or the MP4 cannot be read.
     """
     samples = _samples(mp4)
+    if maps is None:
+        maps = read_maps(access_units(recording.stream))
     embedded = len(samples.data) <= embed_limit
     sizes = samples.sizes
     data = tick_data(metrics, recording.ticks, checks, verdicts) | {
         "pictures": picture_ticks(recording.ticks)[: len(sizes)],
-        "maps": _map_data(read_maps(access_units(recording.stream))),
+        "maps": _map_data(maps),
         "columns": -(-metrics.width // 16),
         "rows": -(-metrics.height // 16),
         "stream": {
