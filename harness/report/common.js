@@ -93,11 +93,12 @@ function hatch(context, colour, d = 1, step = 5, width = 1.2) {
   return context.createPattern(tile, "repeat");
 }
 
-// A canvas sized to its box and the screen's density; returns its context in CSS pixels.
+// A canvas sized to its box and the screen's density; returns its context in CSS pixels. What
+// was drawn is gone only where the size is new.
 function fit(canvas, width, height) {
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
-  canvas.width = Math.max(1, Math.round(width * ratio));
-  canvas.height = Math.max(1, Math.round(height * ratio));
+  const [w, h] = [width, height].map((size) => Math.max(1, Math.round(size * ratio)));
+  if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
   canvas.style.height = `${height}px`;
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);

@@ -62,8 +62,12 @@ class Timeline {
     box.replaceChildren(tools, element("div", {className: "timeline"}, this.detail, this.overview),
       element("div", {className: "tip"}, this.facts, this.screen));
     this.facts.append(element("dt", {textContent: "Point at a tick to see its facts."}));
+    this.measure();
     this.listen();
-    new ResizeObserver(() => this.draw()).observe(this.detail.parentElement);
+    new ResizeObserver(() => {
+      this.measure();
+      this.draw();
+    }).observe(this.detail.parentElement);
   }
 
   listen() {
@@ -118,7 +122,8 @@ class Timeline {
     });
   }
 
-  get width() { return Math.max(50, this.detail.clientWidth - GUTTER); }
+  // Asked for once: the browser lays out the page to answer.
+  measure() { this.width = Math.max(50, this.detail.clientWidth - GUTTER); }
   get scale() { return this.width / this.span; } // pixels a tick
   x(tick) { return GUTTER + (tick - this.first) * this.scale; }
 
@@ -217,10 +222,24 @@ class Timeline {
     c.textAlign = "left";
   }
 
+  // What is in view is kept, so that pointing at ticks draws the pointer's bar alone.
   drawDetail() {
-    const d = this.data;
     const whole = this.detail.clientWidth;
+    const key = `${this.first} ${this.span} ${whole} ${window.devicePixelRatio}`;
+    if (this.layerKey !== key) {
+      this.layerKey = key;
+      this.layer = this.layer || document.createElement("canvas");
+      this.drawLayer(fit(this.layer, whole, HEIGHT), whole);
+    }
     const c = fit(this.detail, whole, HEIGHT);
+    c.drawImage(this.layer, 0, 0, whole, HEIGHT);
+    if (this.tick >= 0 && this.x(this.tick + 1) > GUTTER) {
+      c.fillStyle = "#fff3";
+      c.fillRect(Math.max(GUTTER, this.x(this.tick)), 0, Math.max(1.5, this.scale), HEIGHT);
+    }
+  }
+
+  drawLayer(c, whole) {
     c.fillStyle = COLOURS.back;
     c.fillRect(0, 0, whole, HEIGHT);
     this.label(c, "marks", "marks");
@@ -249,10 +268,6 @@ class Timeline {
     this.drawRate(c, from, end);
     this.drawRegions(c, from, end);
     this.drawMarks(c, from, end);
-    if (this.tick >= 0) {
-      c.fillStyle = "#fff3";
-      c.fillRect(this.x(this.tick), 0, Math.max(1.5, this.scale), HEIGHT);
-    }
     c.restore();
   }
 
@@ -285,39 +300,48 @@ class Timeline {
   // Square roots, so that small access units are seen beside a keyframe.
   byteHeight(bytes) { return Math.sqrt(bytes / this.most.bytes) * LANES.bytes[1]; }
 
-  bar(c, x, width, bytes, encode, splice) {
+  // Bars of the two lower lanes; `of(i)` gives x, width, bytes, encode, splice of one of them.
+  // Colour by colour, since changing it costs more than a bar.
+  drawBars(c, count, of) {
     const [byteTop, byteSize] = LANES.bytes;
     const [timeTop, timeSize] = LANES.times;
-    if (bytes) {
-      const h = Math.max(1, this.byteHeight(bytes));
-      c.fillStyle = COLOURS.encode;
-      c.fillRect(x, byteTop + byteSize - h, width, h);
-    }
-    const e = encode / this.most.time * timeSize;
-    const s = splice / this.most.time * timeSize;
+    const high = timeSize / this.most.time;
+    const bars = Array.from({length: count}, (_, i) => of(i));
     c.fillStyle = COLOURS.encode;
-    c.fillRect(x, timeTop + timeSize - e, width, e);
+    for (const [x, width, bytes, encode] of bars) {
+      if (bytes) {
+        const h = Math.max(1, this.byteHeight(bytes));
+        c.fillRect(x, byteTop + byteSize - h, width, h);
+      }
+      if (encode) c.fillRect(x, timeTop + timeSize - encode * high, width, encode * high);
+    }
     c.fillStyle = COLOURS.splice;
-    c.fillRect(x, timeTop + timeSize - e - s, width, s);
+    for (const [x, width, , encode, splice] of bars) {
+      if (splice) {
+        c.fillRect(x, timeTop + timeSize - (encode + splice) * high, width, splice * high);
+      }
+    }
   }
 
   drawTicks(c, from, end) {
     const t = this.data.ticks;
     const [top, height] = LANES.classes;
-    const gap = this.scale > 4 ? 1 : 0;
-    const striped = this.scale > 3 ? hatch(c, "#0006", 1, 5) : null;
-    for (let i = from; i < end; i++) {
-      const x = this.x(i);
-      const width = Math.max(1, this.scale - gap);
-      const h = height * [0.3, 0.62, 0.96][t.class[i]];
-      c.fillStyle = COLOURS.class[t.class[i]];
-      c.fillRect(x, top + height - h, width, h);
-      if (striped && t.class[i] === 1) {
-        c.fillStyle = striped;
-        c.fillRect(x, top + height - h, width, h);
+    const width = Math.max(1, this.scale - (this.scale > 4 ? 1 : 0));
+    const styles = COLOURS.class.map((colour) => [colour]);
+    if (this.scale > 3) styles[1].push(hatch(c, "#0006", 1, 5));
+    styles.forEach((fills, kind) => {
+      const h = height * [0.3, 0.62, 0.96][kind];
+      for (const fill of fills) {
+        c.fillStyle = fill;
+        for (let i = from; i < end; i++) {
+          if (t.class[i] === kind) c.fillRect(this.x(i), top + height - h, width, h);
+        }
       }
-      this.bar(c, x, width, t.bytes[i], t.encode[i], t.splice[i]);
-    }
+    });
+    this.drawBars(c, end - from, (n) => {
+      const i = from + n;
+      return [this.x(i), width, t.bytes[i], t.encode[i], t.splice[i]];
+    });
   }
 
   // More ticks than pixels: shares of the classes, and the largest of the others.
@@ -325,39 +349,50 @@ class Timeline {
     const t = this.data.ticks;
     const [top, height] = LANES.classes;
     const pixels = Math.ceil(this.width);
-    for (let p = 0; p < pixels; p++) {
+    const ticksOf = (p) => {
       const a = Math.max(from, Math.floor(this.first + p / this.scale));
-      const b = Math.min(end, Math.max(a + 1, Math.floor(this.first + (p + 1) / this.scale)));
-      const shares = [0, 0, 0];
+      return [a, Math.min(end, Math.max(a + 1, Math.floor(this.first + (p + 1) / this.scale)))];
+    };
+    const shares = [0, 1, 2].map(() => new Float32Array(pixels));
+    for (let p = 0; p < pixels; p++) {
+      const [a, b] = ticksOf(p);
+      for (let i = a; i < b; i++) shares[t.class[i]][p] += 1 / (b - a);
+    }
+    shares.forEach((share, kind) => { // a lane each, so that grey tells them apart as well
+      c.fillStyle = COLOURS.class[kind];
+      for (let p = 0; p < pixels; p++) {
+        const h = share[p] * (height / 3 - 1);
+        if (h) c.fillRect(GUTTER + p, top + height * (1 - kind / 3) - h, 1, h);
+      }
+    });
+    this.drawBars(c, pixels, (p) => {
+      const [a, b] = ticksOf(p);
       let [bytes, encode, splice] = [0, 0, 0];
       for (let i = a; i < b; i++) {
-        shares[t.class[i]]++;
         bytes = Math.max(bytes, t.bytes[i]);
         if (t.encode[i] + t.splice[i] > encode + splice) [encode, splice] = [t.encode[i], t.splice[i]];
       }
-      if (b <= a) continue;
-      for (const kind of [0, 1, 2]) { // a lane each, so that grey tells them apart as well
-        const h = shares[kind] / (b - a) * (height / 3 - 1);
-        c.fillStyle = COLOURS.class[kind];
-        c.fillRect(GUTTER + p, top + height * (1 - kind / 3) - h, 1, h);
-      }
-      this.bar(c, GUTTER + p, 1, bytes, encode, splice);
-    }
+      return [GUTTER + p, 1, bytes, encode, splice];
+    });
   }
 
   drawEvents(c, from, end) {
     const t = this.data.ticks;
     const [top] = LANES.events;
     let busy = -9; // where the last present was drawn, so that dots do not pile up
+    c.fillStyle = COLOURS.faint;
     for (let i = from; i < end; i++) {
       const x = this.x(i) + this.scale / 2;
       if (t.presents[i] && x - busy >= 2) {
         busy = x;
-        c.fillStyle = COLOURS.faint;
         const h = Math.min(8, 3 * t.presents[i]);
         c.fillRect(x - 0.75, top + 23 - h, 1.5, h);
       }
+    }
+    for (let i = from; i < end; i++) {
       const flags = t.flags[i];
+      if (!flags && !t.dropped[i]) continue;
+      const x = this.x(i) + this.scale / 2;
       if (flags & (FLAG.keyframe | FLAG.regionStart)) {
         const r = 5;
         c.beginPath();
@@ -490,7 +525,7 @@ class Timeline {
           bytes = Math.max(bytes, this.data.ticks.bytes[i]);
         }
         s.fillStyle = COLOURS.class[kind];
-        s.fillRect(GUTTER + p, OVERVIEW - 12, 1, 12);
+        s.fillRect(GUTTER + p, OVERVIEW - [5, 9, 12][kind], 1, 12);
         s.fillStyle = "#5f7184";
         const h = Math.sqrt(bytes / this.most.bytes) * (OVERVIEW - 16);
         s.fillRect(GUTTER + p, OVERVIEW - 14 - h, 1, h);

@@ -273,6 +273,33 @@ def test_a_large_stream_is_fetched_from_a_server(visit: Open, reported: Reported
     check_pictures(page, reported)
 
 
+def test_a_stream_that_breaks_is_told_and_still_has_its_map(
+    visit: Open, reported: Reported, tmp_path: Path
+):
+    stream = visit((without_stream(reported, tmp_path)).as_uri()).evaluate("viewer.data.stream")
+    mp4 = tmp_path / "live_spliced.mp4"
+    damaged = bytearray(mp4.read_bytes())
+    begin, size = stream["offsets"][10], stream["sizes"][10]
+    damaged[begin + 5 : begin + size] = b"\xff" * (size - 5)
+    mp4.write_bytes(damaged)
+    write_viewer(
+        tmp_path / "broken.html",
+        reported.recording,
+        reported.metrics,
+        reported.checks,
+        reported.verdicts,
+        mp4,
+    )
+    ticks = written(reported)
+    page = visit((tmp_path / "broken.html").as_uri() + f"#tick={ticks[9]}")
+    settled(page, ticks[9])
+    page.keyboard.press("ArrowRight")
+    page.locator(".warning", has_text="The browser shows no picture 10").wait_for()
+    assert page.evaluate("viewer.mapOf(10).then(map => map.length)") == WIDTH * HEIGHT // 256
+    page.keyboard.press("ArrowLeft")
+    settled(page, ticks[9])
+
+
 def test_the_viewer_works_in_a_frame_as_attachments_are_shown(
     browser: Browser, reported: Reported, tmp_path: Path
 ):

@@ -79,8 +79,8 @@ int64_t uis_describe_stream(const uint8_t *data, size_t size, uis_sequence *sequ
 
 /* How one macroblock was coded. */
 typedef struct uis_mb_record {
-    uint8_t kind; /* as in uis_rewrite_result.kinds; 0: no slice that can be read has it */
-    uint8_t qp;   /* QP_Y; of one without residual that of the macroblock before it */
+    uint8_t kind;     /* as in uis_rewrite_result.kinds; 0: no slice that can be read has it */
+    uint8_t qp;       /* QP_Y; of one without residual that of the macroblock before it */
     int8_t reference; /* LongTermPicNum that it predicts from, or UIS_REFERENCE_* */
 } uis_mb_record;
 
