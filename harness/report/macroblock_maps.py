@@ -79,8 +79,8 @@ class _Marking:
 
 
 def read_maps(access_units: Iterable[bytes]) -> Iterator[PictureMap]:
-    """The macroblocks of every access unit (Annex B). One at a time, so that a long
-    recording does not fill the memory. An access unit before any parameter sets has none.
+    """The macroblocks of every access unit (Annex B), one at a time, so that a long recording
+    does not fill the memory. An access unit before any SPS has none.
 
     Raises:
         MemoryError: the native reader has no memory.
@@ -100,8 +100,8 @@ def read_maps(access_units: Iterable[bytes]) -> Iterator[PictureMap]:
         if rows * columns == 0:
             continue
         out = ffi.new("uis_mb_record[]", rows * columns)
-        if lib.uis_read_map(data, len(data), out, rows * columns) < 0:
-            raise MemoryError("no memory or no parameter sets to read the macroblocks")
+        # Where it fails, for want of a PPS, all stay UNREAD.
+        lib.uis_read_map(data, len(data), out, rows * columns)
         records = np.frombuffer(ffi.buffer(out), np.uint8).reshape(rows, columns, 3)
         slices = [u for u in stream.units if u.type in (_SLICE, _IDR) and u.readable]
         held = {} if any(u.type == _IDR for u in slices) else marking.held

@@ -138,3 +138,5 @@ def test_damaged_slices_are_unread_and_do_no_harm():
         seen += sum(not picture.kinds.all() for picture in maps[1:])
     assert seen
     assert list(read_maps([units[5]])) == []
+    (without_pps,) = read_maps([units[0].replace(b"\0\0\1\x68", b"\0\0\1\x6c")])
+    assert not without_pps.kinds.any()
