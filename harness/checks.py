@@ -76,7 +76,8 @@ class Planes:
     v: npt.NDArray[np.uint8]
 
 
-def _digest(picture: Planes) -> bytes:
+def digest(picture: Planes) -> bytes:
+    """64 bits a macroblock in raster order, as the recorder takes them of what it encoded."""
     library = native()
     height, width = picture.y.shape
     out = library.ffi.new("uint64_t[]", -(-width // 16) * -(-height // 16))
@@ -102,7 +103,7 @@ def _digested(decoder: str, pictures: Iterator[Planes], errors: list[str]) -> De
     for picture in pictures:
         height, width = picture.y.shape
         sizes.add((width, height))
-        rows.append(_digest(picture))
+        rows.append(digest(picture))
     return DecodedStream(decoder, _stack(rows), frozenset(sizes), tuple(errors))
 
 

@@ -13,7 +13,7 @@ from .headroom import Usage, complaint
 from .metrics import Metrics
 from .observer import Observer
 from .recorder import Recording
-from .report import remux_to_mp4, write_html, write_metrics, write_ticks
+from .report import remux_to_mp4, write_metrics, write_report, write_ticks
 from .verdict import Verdict, failures, standing_checks
 
 
@@ -104,12 +104,12 @@ def conclude(
     problems = ["interrupted"] if quick else result.problems
     write_ticks(folder / "ticks.csv", recording.ticks)
     mp4 = folder / "live_spliced.mp4"
-    video = mp4.name if remux_to_mp4(recording.stream, mp4) else None
+    video = mp4 if remux_to_mp4(recording.stream, mp4) else None
     outcome = {"passed": not problems, "problems": problems}
     headroom = {"headroom": result.headroom, "usage": str(evidence.usage or "")}
     write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome | headroom)
     broken = "interrupted" if quick else str(result.failure or "")
-    write_html(folder / "report.html", metrics, recording.ticks, checks, verdicts, broken, video)
+    write_report(folder, recording, metrics, checks, verdicts, broken, video, pictures=not quick)
     if not problems:
         recording.digests.path.unlink(missing_ok=True)  # evidence only where something failed
     return result

@@ -69,6 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uis_sequence sequence;
     uis_nal_record records[RECORDS];
     uis_describe_stream(data, size, &sequence, records, RECORDS);
+    uis_mb_record macroblocks[RECORDS];
+    uis_read_map(data, size, macroblocks, RECORDS);
     read_tightly(data, size);
     return 0;
 }

@@ -71,6 +71,23 @@ typedef struct uis_nal_record {
  * records and returns how many there are, or -1: no memory. */
 int64_t uis_describe_stream(const uint8_t *data, size_t size, uis_sequence *sequence,
                             uis_nal_record *out, size_t capacity);
+
+/* Of uis_mb_record.reference. */
+#define UIS_REFERENCE_NONE -1    /* intra */
+#define UIS_REFERENCE_SEVERAL -2 /* its partitions differ */
+#define UIS_REFERENCE_UNNAMED -3 /* the slice header names no long-term reference for it */
+
+/* How one macroblock was coded. */
+typedef struct uis_mb_record {
+    uint8_t kind;     /* as in uis_rewrite_result.kinds; 0: no slice that can be read has it */
+    uint8_t qp;       /* QP_Y; of one without residual that of the macroblock before it */
+    int8_t reference; /* LongTermPicNum that it predicts from, or UIS_REFERENCE_* */
+} uis_mb_record;
+
+/* Reads the macroblocks of one picture: `data` is an Annex B access unit behind the
+ * parameter sets that it needs. Fills `out` in raster order, at most `capacity` records, and
+ * returns how many macroblocks the picture has, or -1: no parameter sets, or no memory. */
+int64_t uis_read_map(const uint8_t *data, size_t size, uis_mb_record *out, size_t capacity);
 /* cffi: end */
 #pragma GCC visibility pop
 #endif

@@ -1,0 +1,152 @@
+// Where the viewer's pictures come from: WebCodecs on the access units, or, where there are
+// none to be had (a page opened from a file, a large stream), the MP4 in a <video> that seeks.
+
+class DecodedPictures {
+  // Steps back are kept: decoding can only begin at a keyframe.
+  constructor(data, bytes) {
+    this.stream = data.stream;
+    this.bytes = bytes;
+    this.kept = new Map();
+    this.keep = Math.max(6, Math.min(48, Math.floor(150e6 / (data.width * data.height * 4))));
+    this.next = -1;
+    this.waiting = null;
+    this.queue = Promise.resolve();
+  }
+
+  // A picture as something that drawImage takes. Rejects with what the decoder said.
+  get(picture) {
+    const result = this.queue.then(() => this.kept.get(picture) || this.decodeTo(picture));
+    this.queue = result.catch(() => {});
+    return result;
+  }
+
+  reset() {
+    if (this.decoder && this.decoder.state !== "closed") this.decoder.close();
+    this.decoder = new VideoDecoder({
+      output: (frame) => this.take(frame),
+      error: (error) => {
+        this.next = -1;
+        if (this.waiting) this.waiting.reject(error);
+      },
+    });
+    this.decoder.configure({
+      codec: this.stream.codec,
+      description: bytesOf(this.stream.setup),
+      optimizeForLatency: true, // each picture comes out at once, without a flush
+    });
+  }
+
+  async take(frame) {
+    const picture = frame.timestamp / 1000;
+    const waiting = this.waiting;
+    if (!waiting || picture <= waiting.picture - this.keep) {
+      frame.close();
+      return;
+    }
+    const image = await createImageBitmap(frame);
+    frame.close();
+    const before = this.kept.get(picture);
+    if (before) before.close();
+    this.kept.set(picture, image);
+    if (picture === waiting.picture) waiting.resolve(image);
+  }
+
+  async decodeTo(picture) {
+    const key = this.stream.keys.filter((k) => k <= picture).pop();
+    if (key === undefined) throw new Error("no keyframe before this picture");
+    if (this.next < 0 || this.next > picture || this.next < key) {
+      this.reset();
+      this.next = key;
+    }
+    for (const [number, image] of this.kept) {
+      if (Math.abs(number - picture) > this.keep) {
+        image.close();
+        this.kept.delete(number);
+      }
+    }
+    let timer;
+    const done = new Promise((resolve, reject) => {
+      this.waiting = {picture, resolve, reject};
+    });
+    done.catch(() => {});
+    const decoder = this.decoder;
+    while (this.next <= picture && decoder.state === "configured") {
+      const number = this.next++;
+      const from = this.stream.offsets[number];
+      decoder.decode(new EncodedVideoChunk({
+        type: this.stream.keys.includes(number) ? "key" : "delta",
+        timestamp: number * 1000,
+        data: this.bytes.subarray(from, from + this.stream.sizes[number]),
+      }));
+      while (decoder.decodeQueueSize > 16) await new Promise((wake) => setTimeout(wake, 1));
+    }
+    try {
+      return await Promise.race([done, new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error("the decoder gives no picture")), 15000);
+      })]);
+    } catch (error) {
+      this.next = -1;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      this.waiting = null;
+    }
+  }
+}
+
+class SoughtPictures {
+  constructor(data, video) {
+    this.times = data.stream.times;
+    this.video = video;
+    this.queue = Promise.resolve();
+  }
+
+  get(picture) {
+    const result = this.queue.then(() => this.seek(picture));
+    this.queue = result.catch(() => {});
+    return result;
+  }
+
+  seek(picture) {
+    const from = this.times[picture];
+    const until = picture + 1 < this.times.length ? this.times[picture + 1] : from + 0.04;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("the video does not seek")), 15000);
+      this.video.addEventListener("seeked", () => {
+        clearTimeout(timer);
+        resolve(this.video);
+      }, {once: true});
+      this.video.currentTime = (from + until) / 2;
+    });
+  }
+}
+
+async function openPictures(data, say) {
+  const codecs = typeof VideoDecoder === "function";
+  const stream = data.stream;
+  if (codecs && stream.embedded) {
+    return new DecodedPictures(data, bytesOf(document.getElementById("stream").textContent));
+  }
+  if (codecs && !stream.embedded && location.protocol.startsWith("http")) {
+    try {
+      const answer = await fetch(stream.file);
+      if (answer.ok) return new DecodedPictures(data, new Uint8Array(await answer.arrayBuffer()));
+    } catch { /* said below */ }
+  }
+  const video = element("video", {muted: true, preload: "auto", src: stream.file});
+  const loaded = await new Promise((resolve) => {
+    video.addEventListener("loadeddata", () => resolve(true), {once: true});
+    video.addEventListener("error", () => resolve(false), {once: true});
+  });
+  const why = codecs
+    ? `The stream is too large to lie in this page`
+    : "This browser has no WebCodecs here";
+  if (loaded) {
+    say(`${why}: pictures come from ${stream.file} beside it, by seeking.`, codecs);
+    return new SoughtPictures(data, video);
+  }
+  say(codecs
+    ? `${why}, and ${stream.file} is not beside it: choose that file to see the pictures.`
+    : `${why}, and ${stream.file} is not beside it: open the page in Chrome or Edge.`, codecs);
+  return null;
+}

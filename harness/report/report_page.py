@@ -1,0 +1,244 @@
+"""report.html: outcome and cause first, then phases, timeline, pictures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from ..checks import CheckResult, Status, access_units
+from ..failure_table import FAILURE_HEAD, failure_rows
+from ..metrics import Metrics
+from ..recorder import Picture, Recording, TickClass
+from ..verdict import Verdict
+from .macroblock_maps import read_maps
+from .markup import data_block, escape, packed, page, table
+from .measures_table import MEASURES_HEAD, measures_row
+from .pictures import (
+    AMPLIFIED,
+    RAMP_CSS,
+    CodedHeat,
+    Film,
+    Image,
+    changed_heat,
+    data_url,
+    find_differences,
+    heat_image,
+    make_film,
+)
+from .tick_data import tick_data
+from .viewer_page import write_viewer
+
+VIEWER = "viewer.html"
+_MARK = {Status.PASSED: "✔", Status.FAILED: "✘", Status.NOT_RUN: "–"}  # noqa: RUF001
+_CLASS_COLOUR = {
+    TickClass.UNCHANGED: "#6b7683",
+    TickClass.VIDEO_ONLY: "#56b4e9",
+    TickClass.CHANGED: "#e69f00",
+}
+
+
+def write_report(
+    folder: Path,
+    recording: Recording,
+    metrics: Metrics,
+    checks: Sequence[CheckResult],
+    verdicts: Sequence[Verdict],
+    broken: str,
+    mp4: Path | None,
+    *,
+    pictures: bool = True,
+) -> None:
+    """Writes report.html into `folder` and, beside it, viewer.html for the stream in `mp4`,
+    which lies there too. Both are single files that load nothing from elsewhere.
+
+    `broken` says what broke the recording off, if anything did. `pictures` False: nothing is
+    decoded, and there is no viewer (for a run that was interrupted). A stream that cannot be
+    read leaves the report without its pictures, and says so.
+    """
+    said = ""
+    viewer = None
+    film, heats, different = Film((), None), [], ""
+    has_picture = any(tick.picture is not Picture.NONE for tick in recording.ticks)
+    (folder / VIEWER).unlink(missing_ok=True)  # of an earlier run
+    if pictures and has_picture and mp4 is not None:
+        try:
+            coded = CodedHeat(metrics.width, metrics.height)
+            maps = coded.through(read_maps(access_units(recording.stream)))
+            write_viewer(folder / VIEWER, recording, metrics, checks, verdicts, mp4, maps=maps)
+            viewer = VIEWER
+            film = make_film(recording, metrics.phases)
+            heats = _heats(recording, coded)
+            if any(c.name.startswith(("exact", "decodes")) and not c.passed for c in checks):
+                different = "".join(_differences(recording))
+        except (OSError, ValueError, IndexError, av.error.FFmpegError) as error:
+            said = f"<p>The stream cannot be shown: {escape(str(error))}</p>"
+    data = tick_data(metrics, recording.ticks, checks, verdicts) | {"viewer": viewer}
+    body = (
+        *_outcome(metrics, checks, verdicts, broken, viewer),
+        said,
+        f"<h2>Phases</h2>{_phases(metrics)}",
+        *_timeline(metrics),
+        f"<h2>Pictures that are not exact</h2>{different}" if different else "",
+        *_filmstrips(metrics, film, viewer),
+        *_heat_maps(heats, film.last),
+        f'<h2>Stream</h2><video controls preload="metadata" src="{escape(mp4.name)}"></video>'
+        if mp4
+        else "",
+        *_tables(metrics, checks, verdicts),
+        data_block("facts", packed(data)),
+    )
+    text = page(metrics.scenario, ("page.css",), ("common.js", "timeline.js"), body)
+    (folder / "report.html").write_text(text, encoding="utf-8")
+
+
+def _outcome(
+    metrics: Metrics,
+    checks: Sequence[CheckResult],
+    verdicts: Sequence[Verdict],
+    broken: str,
+    viewer: str | None,
+) -> Iterator[str]:
+    failed = failure_rows(verdicts, checks)
+    told = [broken] if broken else []
+    if failed:
+        told.append(f"{len(failed)} of the expectations and checks did not pass.")
+    yield f"<h1>{escape(metrics.scenario)}</h1>"
+    yield f'<div class="faint">{metrics.width}×{metrics.height}, {metrics.fps} ticks/s, '  # noqa: RUF001
+    yield f"{metrics.total.duration:.1f} s"
+    if viewer:
+        yield f' · <a href="{escape(viewer)}" target="viewer">step through the stream</a>'
+    yield "</div>"
+    if told:
+        yield f'<div class="banner bad">{escape(chr(10).join(told))}</div>'
+    else:
+        yield '<div class="banner">Every check and expectation passed.</div>'
+    if failed:
+        ticks = FAILURE_HEAD.index("ticks")
+        links = {ticks: f"{viewer}#tick="} if viewer else {}
+        yield f'<div class="text failures">{table(FAILURE_HEAD, failed, links=links)}</div>'
+
+
+def _phases(metrics: Metrics) -> str:
+    rows = [measures_row(f"{n + 1}  {p.name}", p.measures) for n, p in enumerate(metrics.phases)]
+    return table(MEASURES_HEAD, [*rows, measures_row("whole recording", metrics.total)])
+
+
+def _timeline(metrics: Metrics) -> Iterator[str]:
+    yield "<h2>Timeline</h2>"
+    if not metrics.total.ticks:
+        yield "<p>No tick was recorded.</p>"
+        return
+    yield '<div id="timeline"><noscript>The timeline needs JavaScript.</noscript></div>'
+    yield '<p class="legend">'
+    for kind, colour in _CLASS_COLOUR.items():
+        hatched = ' class="hatch"' if kind is TickClass.VIDEO_ONLY else ""
+        yield f'<span><i{hatched} style="background-color:{colour}"></i>{kind.name}</span>'
+    yield (
+        '<span>◆ keyframe</span><span>◇ a region starts over</span><span style="color:#ff7a45">'
+        '✖ present dropped &nbsp; ▼ problem</span><span><i style="background:#8ea3b8"></i>'
+        'encode</span><span><i style="background:#cc79a7"></i>splice</span>'
+        "<span>bytes: square-root scale</span></p>"
+    )
+
+
+def _filmstrips(metrics: Metrics, film: Film, viewer: str | None) -> Iterator[str]:
+    if not any(film.strips):
+        return
+    yield "<h2>What was on screen</h2>"
+    for number, (phase, stills) in enumerate(zip(metrics.phases, film.strips, strict=True)):
+        yield (
+            f'<div class="strip-row"><div class="name">{number + 1}  {escape(phase.name)}'
+            f'<span class="faint">{phase.start:.1f} to {phase.end:.1f} s</span></div>'
+            '<div class="film">'
+        )
+        for still in stills:
+            link = f'href="{escape(viewer)}#tick={still.tick}" ' if viewer else ""
+            yield (
+                f'<a {link}target="viewer"><img src="{still.url}" alt="tick {still.tick}">'
+                f"<small>{still.tick / metrics.fps:.1f} s</small></a>"
+            )
+        yield "</div></div>"
+
+
+def _heats(
+    recording: Recording, coded: CodedHeat
+) -> list[tuple[str, str, npt.NDArray[np.float64]]]:
+    settings = recording.settings
+    return [
+        (
+            "Where the screen changed",
+            "ticks whose changes' bounding box holds the macroblock",
+            changed_heat(recording.ticks, settings.width, settings.height),
+        ),
+        ("Where bits went", "pictures that do not skip the macroblock", coded.heat),
+    ]
+
+
+def _heat_maps(
+    heats: Sequence[tuple[str, str, npt.NDArray[np.float64]]], last: Image | None
+) -> Iterator[str]:
+    if not heats or last is None:
+        return
+    grey = (last.mean(axis=2, keepdims=True) * 0.55).astype(np.uint8).repeat(3, axis=2)
+    behind = data_url(grey, quality=55)
+    yield '<h2>Heat maps</h2><div class="heat">'
+    for title, unit, heat in heats:
+        yield (
+            f'<figure><div class="stack"><img src="{behind}" alt="the last picture">'
+            f'<img class="map" src="{data_url(heat_image(heat), lossless=True)}" '
+            f'alt="{escape(title)}"></div><div class="ramp" style="background:{RAMP_CSS}"></div>'
+            f'<div class="ends"><span>1</span><span>{heat.max():.0f}</span></div>'
+            f"<figcaption>{escape(title)}: {escape(unit)}</figcaption></figure>"
+        )
+    yield "</div>"
+
+
+def _differences(recording: Recording) -> Iterator[str]:
+    for found in find_differences(recording):
+        counts = ", ".join(f"{n} macroblocks in {name}" for name, n in found.wrong.items() if n)
+        yield f"<h3>Picture {found.picture} (tick {found.tick}): not exact, {escape(counts)}</h3>"
+        yield '<div class="different">'
+        for url, caption in (
+            (found.ffmpeg, "FFmpeg; wrong macroblocks pink, regions yellow, changed white"),
+            (found.openh264, "OpenH264, likewise"),
+            (found.difference, f"the two decoders' difference in luma, times {AMPLIFIED}")
+            if found.difference
+            else (found.detail, "both decoders show the same, not what was encoded: enlarged"),
+        ):
+            shown = f'<img src="{url}" alt="">' if url else "<p>nothing to show</p>"
+            yield f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>"
+        yield "</div>"
+
+
+def _tables(
+    metrics: Metrics, checks: Sequence[CheckResult], verdicts: Sequence[Verdict]
+) -> Iterator[str]:
+    m, frames = metrics.total, metrics.frames
+    kinds = ", ".join(f"{m.pictures[kind]} {kind}" for kind in ("full", "spliced", "merged"))
+    facts = [
+        ["ticks", str(m.ticks), "presents", str(frames.presented)],
+        ["duration", f"{m.duration:.2f} s", "encoded", str(frames.encoded)],
+        ["bytes", f"{m.bytes:,}", "identical", str(frames.identical)],
+        ["bitrate", f"{m.bitrate / 1e6:.3f} Mbit/s", "coalesced", str(frames.coalesced)],
+        ["PSNR-Y", f"{m.psnr_y} dB", "dropped", str(frames.dropped)],
+        ["pictures", kinds, "keyframes", f"{m.keyframes} (+{m.region_idrs} of the region)"],
+    ]
+    times = [
+        [name.replace("_", " "), f"{s.median:.2f}", f"{s.p95:.2f}", f"{s.max:.2f}"]
+        for name, s in metrics.times.items()
+    ]
+    expected = [[_MARK[v.status], v.where, v.name, v.limit, v.measured, v.margin] for v in verdicts]
+    judged = [[_MARK[c.status], c.name, c.summary] for c in checks]
+    yield '<div class="text"><h2>Expectations</h2>'
+    head = ("", "where", "what", "limit", "measured", "margin")
+    yield table(head, expected, [v.status.name.lower() for v in verdicts])
+    yield "<h2>Checks</h2>"
+    yield table(("", "check", "result"), judged, [c.status.name.lower() for c in checks])
+    yield f"</div><h2>Totals</h2>{table(('', '', '', ''), facts)}"
+    yield f"<h2>Times, ms</h2>{table(('', 'median', 'p95', 'max'), times)}"
+    yield '<div class="text"><h2>Environment</h2>'
+    yield table(("", ""), list(metrics.environment.items())) + "</div>"

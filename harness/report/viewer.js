@@ -1,0 +1,456 @@
+// The stream viewer. Its state is the tick on show; `document.body.dataset` tells it to tests.
+
+const KINDS = ["unread", "skip", "P 16\u00d716", "P 16\u00d78", "P 8\u00d716", "P 8\u00d78",
+  "P 8\u00d78 ref 0", "intra 4\u00d74", "intra 16\u00d716", "I_PCM"];
+// Of every kind the group that is drawn alike.
+const GROUP = [0, 1, 2, 2, 2, 2, 2, 3, 3, 4];
+const GROUPS = [
+  ["not read", "#cc79a7", 0.75], ["skip", null, 0], ["inter", "#56b4e9", 0.42],
+  ["intra", "#e69f00", 0.6], ["I_PCM", "#d55e00", 0.85],
+];
+const REFERENCES = [
+  ["intra", "#e69f00", 0.6], ["LTR 0", "#56b4e9", 0.42], ["LTR 1", "#2fc79a", 0.42],
+  ["several", "#f0e442", 0.6], ["not named", "#cc79a7", 0.75],
+];
+const MODES = [
+  ["slice", "slice map", "s"], ["reference", "references", "r"], ["owner", "owners", "w"],
+  ["none", "picture only", "n"],
+];
+const KEYS = [
+  ["\u2190 \u2192", "previous, next picture"], ["\u21e7\u2190 \u21e7\u2192", "previous, next tick"],
+  ["c", "next CHANGED (\u21e7 back)"], ["p", "next problem (\u21e7 back)"],
+  ["Home End", "first, last"], ["Space", "play"], ["s r w n", "map"], ["o", "overlays"],
+];
+
+class Viewer {
+  constructor(data) {
+    this.data = data;
+    this.count = data.ticks.class.length;
+    this.pictureOf = new Int32Array(this.count).fill(-1); // standing on each tick
+    for (let p = 0; p < data.pictures.length; p++) {
+      const end = p + 1 < data.pictures.length ? data.pictures[p + 1] : this.count;
+      this.pictureOf.fill(p, data.pictures[p], end);
+    }
+    this.chunks = new Map();
+    this.tick = 0;
+    this.mode = "slice";
+    this.overlays = true;
+    this.source = null;
+    this.shownPicture = -1; // what stands on the canvas
+    this.build();
+  }
+
+  // One byte a macroblock: kind, and reference times 16.
+  async mapOf(picture) {
+    const {maps, columns, rows} = this.data;
+    const number = Math.floor(picture / maps.chunk);
+    if (!(number in maps.chunks)) return null;
+    if (!this.chunks.has(number)) {
+      if (this.chunks.size > 8) this.chunks.delete(this.chunks.keys().next().value);
+      this.chunks.set(number, inflate(maps.chunks[number]));
+    }
+    const size = columns * rows;
+    const from = (picture % maps.chunk) * size;
+    const bytes = await this.chunks.get(number);
+    return from + size <= bytes.length ? bytes.subarray(from, from + size) : null;
+  }
+
+  build() {
+    const d = this.data;
+    const app = document.getElementById("app");
+    this.screen = element("canvas", {width: d.width, height: d.height, className: "screen"});
+    this.over = element("canvas", {className: "over", tabIndex: 0,
+      ariaLabel: "Picture with the map of its macroblocks"});
+    this.stage = element("div", {className: "stage"}, this.screen, this.over);
+    this.stage.style.aspectRatio = `${d.width} / ${d.height}`;
+    this.note = element("div", {className: "note", hidden: true});
+    this.strip = element("canvas", {className: "strip", title: "Click to go to a tick"});
+    this.head = element("div", {className: "tick"});
+    this.pill = element("span", {className: "pill"});
+    this.facts = element("dl");
+    this.mbFacts = element("p", {className: "mb faint"});
+    this.warning = element("div", {className: "warning", hidden: true});
+    this.legend = element("div", {className: "legend"});
+    this.modes = element("div", {className: "modes"});
+    for (const [mode, name, key] of MODES) {
+      this.modes.append(element("button", {textContent: name, title: `key ${key}`,
+        onclick: () => this.setMode(mode), value: mode}));
+    }
+    this.modes.append(element("button", {textContent: "overlays", value: "overlays",
+      title: "key o", onclick: () => this.toggleOverlays()}));
+    const keys = element("p", {className: "keys"});
+    for (const [key, what] of KEYS) {
+      keys.append(element("kbd", {textContent: key}), element("span", {textContent: what}));
+    }
+    const button = (text, title, act) => element("button", {textContent: text, title, onclick: act});
+    const moves = element("div", {className: "moves"},
+      button("first", "Home", () => this.go(0)),
+      button("\u25c0 previous", "left", () => this.step(-1)),
+      button("next \u25b6", "right", () => this.step(1)),
+      button("last", "End", () => this.go(this.count - 1)),
+      button("next CHANGED", "key c", () => this.nextChanged(1)),
+      button("next problem", "key p", () => this.nextProblem(1)));
+    app.append(
+      element("header", {}, element("h1", {textContent: d.title}),
+        element("span", {className: "faint", textContent:
+          `${d.width}\u00d7${d.height}, ${this.count} ticks at ${d.fps}/s, ` +
+          `${d.pictures.length} pictures`})),
+      element("main", {},
+        element("section", {}, this.note, this.stage, this.strip,
+          element("div", {className: "bar"}, moves, this.modes), this.legend),
+        element("aside", {}, element("div", {className: "head"}, this.head, this.pill),
+          this.warning, this.facts, this.mbFacts, keys)));
+    this.over.addEventListener("mousemove", (event) => this.point(event));
+    this.over.addEventListener("mouseleave", () => { this.mbFacts.textContent = ""; });
+    const jump = (event) => {
+      const box = this.strip.getBoundingClientRect();
+      const part = (event.clientX - box.left) / box.width;
+      this.go(Math.floor(part * this.count));
+    };
+    this.strip.addEventListener("pointerdown", (event) => {
+      this.strip.setPointerCapture(event.pointerId);
+      jump(event);
+    });
+    this.strip.addEventListener("pointermove", (event) => { if (event.buttons & 1) jump(event); });
+    document.addEventListener("keydown", (event) => this.key(event));
+    window.addEventListener("hashchange", () => this.fromHash());
+    window.addEventListener("resize", () => { this.drawStrip(); this.drawOver(); });
+  }
+
+  say(text, choose = false) {
+    this.note.replaceChildren(text);
+    this.note.hidden = false;
+    if (choose) {
+      const input = element("input", {type: "file", accept: "video/mp4"});
+      input.addEventListener("change", async () => {
+        const bytes = new Uint8Array(await input.files[0].arrayBuffer());
+        const end = this.data.stream.offsets.at(-1) + this.data.stream.sizes.at(-1);
+        if (bytes.length < end) {
+          this.say(`That file is not this recording's ${this.data.stream.file}.`, true);
+          return;
+        }
+        this.source = new DecodedPictures(this.data, bytes);
+        this.screen.width = this.data.width; // forgets what the video drew, and its origin
+        this.shownPicture = -1;
+        this.note.hidden = true;
+        this.show();
+      });
+      this.note.append(" ", input);
+    }
+  }
+
+  async open() {
+    this.fromHash();
+    this.source = await openPictures(this.data, (text, choose) => this.say(text, choose));
+    await this.show();
+    document.body.dataset.ready = "1";
+  }
+
+  fromHash() {
+    const match = /tick=(\d+)/.exec(location.hash);
+    this.go(match ? Number(match[1]) : this.tick, false);
+  }
+
+  go(tick, remember = true) {
+    this.tick = Math.max(0, Math.min(this.count - 1, tick));
+    if (remember) {
+      try {
+        history.replaceState(null, "", `#tick=${this.tick}`);
+      } catch { /* pages without an address of their own have no history */ }
+    }
+    return this.show();
+  }
+
+  // The next picture's tick; a tick without a picture shows the one that stands.
+  step(direction) {
+    const pictures = this.data.pictures;
+    const here = this.pictureOf[this.tick];
+    let to = here + direction;
+    if (direction < 0 && here >= 0 && pictures[here] < this.tick) to = here;
+    if (to >= 0 && to < pictures.length) return this.go(pictures[to]);
+    return null;
+  }
+
+  nextChanged(direction) {
+    for (let t = this.tick + direction; t >= 0 && t < this.count; t += direction) {
+      if (this.data.ticks.class[t] === 2) return this.go(t);
+    }
+    return null;
+  }
+
+  nextProblem(direction) {
+    const firsts = [...new Set(this.data.problems.map((p) => p[0]))].sort((a, b) => a - b);
+    const to = direction > 0 ? firsts.find((t) => t > this.tick)
+      : firsts.reverse().find((t) => t < this.tick);
+    return to === undefined ? null : this.go(to);
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const back = event.shiftKey ? -1 : 1;
+    const acts = {
+      ArrowLeft: () => event.shiftKey ? this.go(this.tick - 1) : this.step(-1),
+      ArrowRight: () => event.shiftKey ? this.go(this.tick + 1) : this.step(1),
+      Home: () => this.go(0), End: () => this.go(this.count - 1),
+      c: () => this.nextChanged(back), p: () => this.nextProblem(back),
+      o: () => this.toggleOverlays(), " ": () => this.play(),
+    };
+    for (const [mode, , key] of MODES) acts[key] = () => this.setMode(mode);
+    const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!act) return;
+    event.preventDefault();
+    if (event.key !== " ") this.playing = false;
+    act();
+  }
+
+  async play() {
+    if (this.playing) {
+      this.playing = false;
+      return;
+    }
+    this.playing = true;
+    const began = performance.now();
+    const from = this.tick;
+    while (this.playing && this.tick < this.count - 1) {
+      const due = from + Math.floor((performance.now() - began) / 1000 * this.data.fps);
+      if (due > this.tick) await this.go(due, false);
+      await new Promise((wake) => requestAnimationFrame(wake));
+    }
+    this.playing = false;
+    this.go(this.tick);
+  }
+
+  setMode(mode) {
+    this.mode = mode;
+    this.drawOver();
+  }
+
+  toggleOverlays() {
+    this.overlays = !this.overlays;
+    this.drawOver();
+  }
+
+  async show() {
+    const tick = this.tick;
+    const picture = this.pictureOf[tick];
+    this.tell(tick, picture);
+    this.drawStrip();
+    this.map = picture < 0 ? null : await this.mapOf(picture);
+    if (tick !== this.tick) return;
+    this.drawOver();
+    let problem = "";
+    if (this.source && picture >= 0 && this.shownPicture !== picture) {
+      try {
+        const image = await this.source.get(picture);
+        if (tick !== this.tick) return;
+        this.screen.getContext("2d").drawImage(image, 0, 0, this.data.width, this.data.height);
+        this.shownPicture = picture;
+      } catch (error) {
+        problem = `The browser shows no picture ${picture}: ${error.message}`;
+        this.shownPicture = -1;
+        this.screen.getContext("2d").clearRect(0, 0, this.data.width, this.data.height);
+      }
+      if (tick !== this.tick) return;
+    }
+    if (problem) this.warn([problem, ...problemsAt(this.data, tick)]);
+    Object.assign(document.body.dataset, {tick, picture, drawn: this.shownPicture,
+      class: CLASSES[this.data.ticks.class[tick]]});
+  }
+
+  warn(lines) {
+    this.warning.hidden = lines.length === 0;
+    this.warning.replaceChildren(...lines.map((text) => element("p", {textContent: text})));
+  }
+
+  tell(tick, picture) {
+    const d = this.data;
+    this.head.textContent = `tick ${tick}`;
+    this.head.append(element("span", {className: "faint",
+      textContent: `${(tick / d.fps).toFixed(2)} s`}));
+    const kind = d.ticks.class[tick];
+    this.pill.textContent = CLASSES[kind];
+    this.pill.style.background = COLOURS.class[kind];
+    const facts = tickFacts(d, tick).filter(([name]) => name !== "class");
+    const coded = picture < 0 ? null : d.maps.facts[picture];
+    if (coded) {
+      const [slices, qp, ltr0, ltr1, becomes, kinds] = coded;
+      const named = (p) => p === null ? "none" : `picture ${p}, tick ${d.pictures[p]}`;
+      const groups = [0, 0, 0, 0, 0];
+      kinds.forEach((n, k) => { groups[GROUP[k]] += n; });
+      const used = GROUPS.map(([name], g) => [name, groups[g]]).filter(([, n]) => n);
+      const standing = d.pictures[picture] < tick ? ` (of tick ${d.pictures[picture]})` : "";
+      facts.push(
+        ["on screen", `picture ${picture}${standing}`],
+        ["macroblocks", used.map(([name, n]) => `${n} ${name}`).join(", ")],
+        ["QP, slices", `${qp === null ? "not read" : qp[0] === qp[1] ? qp[0] : qp.join(" to ")}, ${slices}`],
+        ["LTR 0 is", named(ltr0)], ["LTR 1 is", named(ltr1)],
+        ["becomes", becomes === null ? "no long-term reference" : `LTR ${becomes}`]);
+    }
+    this.facts.replaceChildren(...facts.flatMap(([name, text]) =>
+      [element("dt", {textContent: name}), element("dd", {textContent: text})]));
+    this.warn(problemsAt(d, tick));
+  }
+
+  regionsNow() {
+    // The regions of the picture on screen.
+    const picture = this.pictureOf[this.tick];
+    if (picture < 0) return [];
+    return this.data.regions[this.data.ticks.regions[this.data.pictures[picture]]];
+  }
+
+  ownerAt(x, y) {
+    return this.regionsNow().findIndex(([rx, ry, w, h]) =>
+      x * 16 >= rx && x * 16 < rx + w && y * 16 >= ry && y * 16 < ry + h);
+  }
+
+  point(event) {
+    const d = this.data;
+    const box = this.over.getBoundingClientRect();
+    const x = Math.floor((event.clientX - box.left) / box.width * d.width / 16);
+    const y = Math.floor((event.clientY - box.top) / box.height * d.height / 16);
+    const value = this.map ? this.map[y * d.columns + x] : undefined;
+    if (value === undefined) return;
+    const owner = this.ownerAt(x, y);
+    this.mbFacts.textContent = `macroblock ${x}, ${y}: ${KINDS[value & 15]}, from ` +
+      `${REFERENCES[value >> 4][0]}, ${owner < 0 ? "page" : `region ${owner + 1}`}`;
+  }
+
+  styles() {
+    if (this.mode === "slice") return GROUPS;
+    if (this.mode === "reference") return REFERENCES;
+    if (this.mode === "owner") {
+      return [["page", null, 0], ...this.regionsNow().map((_, n) =>
+        [`region ${n + 1}`, COLOURS.region[n % COLOURS.region.length], 0.45])];
+    }
+    return [];
+  }
+
+  drawOver() {
+    const d = this.data;
+    const width = this.stage.clientWidth;
+    const height = this.stage.clientHeight;
+    const c = fit(this.over, width, height);
+    c.clearRect(0, 0, width, height);
+    const [sx, sy] = [width / d.width, height / d.height];
+    const styles = this.styles();
+    const hatches = {3: hatch(c, "#000a", 1, 6), 4: hatch(c, "#000c", -1, 4, 1.6)};
+    if (this.map && this.mode !== "none") {
+      for (let y = 0; y < d.rows; y++) {
+        for (let x = 0; x < d.columns; x++) {
+          const value = this.map[y * d.columns + x];
+          const index = this.mode === "slice" ? GROUP[value & 15]
+            : this.mode === "reference" ? value >> 4 : this.ownerAt(x, y) + 1;
+          const [, colour, alpha] = styles[index];
+          if (!colour) continue;
+          // What is skipped predicts too, and would hide the picture.
+          c.globalAlpha = this.mode === "reference" && (value & 15) === 1 ? alpha / 2.5 : alpha;
+          c.fillStyle = colour;
+          const at = [x * 16 * sx, y * 16 * sy, 16 * sx - 0.6, 16 * sy - 0.6];
+          c.fillRect(...at);
+          if (this.mode === "slice" && hatches[index]) {
+            c.fillStyle = hatches[index];
+            c.fillRect(...at);
+          }
+        }
+      }
+    }
+    c.globalAlpha = 1;
+    if (this.overlays) {
+      this.regionsNow().forEach(([x, y, w, h], n) => {
+        c.strokeStyle = COLOURS.region[n % COLOURS.region.length];
+        c.lineWidth = 2;
+        c.strokeRect(x * sx + 1, y * sy + 1, w * sx - 2, h * sy - 2);
+        c.font = "600 12px system-ui, sans-serif";
+        c.fillStyle = c.strokeStyle;
+        c.fillRect(x * sx, y * sy, 64, 17);
+        c.fillStyle = "#101418";
+        c.fillText(`region ${n + 1}`, x * sx + 5, y * sy + 13);
+      });
+      const [x, y, w, h] = d.rects[d.ticks.dirty[this.tick]];
+      if (w) {
+        c.lineWidth = 3;
+        c.strokeStyle = "#000b";
+        c.strokeRect(x * sx + 1, y * sy + 1, w * sx - 2, h * sy - 2);
+        c.setLineDash([7, 5]);
+        c.lineWidth = 1.6;
+        c.strokeStyle = COLOURS.dirty;
+        c.strokeRect(x * sx + 1, y * sy + 1, w * sx - 2, h * sy - 2);
+        c.setLineDash([]);
+      }
+    }
+    for (const button of this.modes.children) {
+      const on = button.value === "overlays" ? this.overlays : button.value === this.mode;
+      button.ariaPressed = String(on);
+    }
+    this.drawLegend(styles);
+    document.body.dataset.mode = this.mode;
+  }
+
+  drawLegend(styles) {
+    const keys = styles.map(([name, colour], index) => {
+      const swatch = element("i");
+      if (colour) swatch.style.background = colour;
+      if (this.mode === "slice" && index > 2) swatch.className = index === 3 ? "hatch" : "cross";
+      return element("span", {}, swatch, name);
+    });
+    if (this.overlays) {
+      keys.push(element("span", {}, element("i", {className: "frame"}), "region with its guard"),
+        element("span", {}, element("i", {className: "dashed"}), "changed since the last tick"));
+    }
+    this.legend.replaceChildren(...keys);
+  }
+
+  drawStrip() {
+    const width = this.strip.clientWidth || this.stage.clientWidth;
+    if (!this.stripImage || this.stripWidth !== width) {
+      this.stripWidth = width;
+      this.stripImage = document.createElement("canvas");
+      this.paintStrip(fit(this.stripImage, width, 44), width);
+    }
+    const c = fit(this.strip, width, 44);
+    c.drawImage(this.stripImage, 0, 0, width, 44);
+    const x = (this.tick + 0.5) / this.count * width;
+    c.fillStyle = "#000";
+    c.fillRect(x - 2.5, 0, 5, 44);
+    c.fillStyle = "#fff";
+    c.fillRect(x - 1, 0, 2, 44);
+  }
+
+  paintStrip(c, width) {
+    const d = this.data;
+    c.fillStyle = COLOURS.back;
+    c.fillRect(0, 0, width, 44);
+    const columns = Math.ceil(width);
+    for (let x = 0; x < columns; x++) {
+      const first = Math.floor(x / columns * this.count);
+      const end = Math.max(first + 1, Math.floor((x + 1) / columns * this.count));
+      let kind = 0;
+      for (let t = first; t < end; t++) kind = Math.max(kind, d.ticks.class[t]);
+      const height = [8, 16, 26][kind];
+      c.fillStyle = COLOURS.class[kind];
+      c.fillRect(x, 44 - height - 2, 1, height);
+    }
+    c.fillStyle = COLOURS.problem;
+    for (const [first] of d.problems) {
+      const x = (first + 0.5) / this.count * width;
+      c.beginPath();
+      c.moveTo(x - 5, 1);
+      c.lineTo(x + 5, 1);
+      c.lineTo(x, 10);
+      c.fill();
+    }
+    c.strokeStyle = COLOURS.faint;
+    for (const [, first] of d.phases) {
+      const x = Math.round(first / this.count * width) + 0.5;
+      c.beginPath();
+      c.moveTo(x, 12);
+      c.lineTo(x, 44);
+      c.stroke();
+    }
+  }
+}
+
+(async () => {
+  window.viewer = new Viewer(await unpack("facts"));
+  await window.viewer.open();
+})();

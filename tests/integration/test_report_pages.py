@@ -1,0 +1,406 @@
+"""The report's pages in a real browser, headless, opened as files and from a server."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import http.server
+import io
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from support import reporting
+from support.reporting import HEIGHT, HOSTILE, WIDTH, Reported
+from support.ticks import recording as ticks_alone
+from support.ticks import tick
+
+from harness.browser import find_browser
+from harness.checks import access_units
+from harness.recorder import Picture, Rect, TickClass
+from harness.report import write_viewer
+from harness.report.macroblock_maps import read_maps
+from harness.report.viewer_page import map_bytes
+
+pytestmark = pytest.mark.chrome
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(find_browser()))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
+    folder = tmp_path_factory.mktemp("report")
+    return reporting.report(folder, reporting.record(folder / "live.mkv"), HOSTILE)
+
+
+@dataclass
+class Watch:
+    """A page's faults and requests."""
+
+    faults: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def on(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", lambda told: told.type == "error" and self.faults.append(told.text))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+
+Open = Callable[[str], Page]
+Look = Callable[[Page], npt.NDArray[np.uint8]]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Open]:
+    """Opens a page and waits until its scripts are done. Nothing may be logged, and nothing
+    asked for but files and loopback."""
+    watch = Watch()
+    pages: list[Page] = []
+
+    def visit(address: str) -> Page:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(20_000)
+        pages.append(page)
+        watch.on(page)
+        page.goto(address)
+        page.wait_for_selector("body[data-ready]")
+        return page
+
+    yield visit
+    for page in pages:
+        assert page.evaluate("document.body.dataset.pwned") is None
+        page.close()
+    assert watch.faults == []
+    local = ("file://", "data:", "blob:", "http://127.0.0.1:")
+    assert [url for url in watch.requests if not url.startswith(local)] == []
+
+
+def settled(page: Page, number: int) -> None:
+    """Waits until the picture of tick `number` is drawn."""
+    page.wait_for_function(
+        "n => document.body.dataset.tick == n"
+        " && document.body.dataset.drawn == document.body.dataset.picture",
+        arg=str(number),
+    )
+
+
+def png(data: bytes) -> npt.NDArray[np.uint8]:
+    """A PNG's pixels in the recording's size, shape (height, width, 3)."""
+    with av.open(io.BytesIO(data)) as container:
+        frame = next(container.decode(video=0))
+        scaled = frame.reformat(WIDTH, HEIGHT, "rgb24", interpolation="AREA")
+        return np.asarray(scaled.to_ndarray(), np.uint8)
+
+
+def canvas(page: Page) -> npt.NDArray[np.uint8]:
+    """What the viewer's canvas holds."""
+    url = page.evaluate("document.querySelector('.screen').toDataURL('image/png')")
+    return png(base64.b64decode(url.partition(",")[2]))
+
+
+def on_screen(page: Page) -> npt.NDArray[np.uint8]:
+    """The same, seen from outside: a canvas that a file's video was drawn on cannot be read."""
+    return png(page.locator(".stage").screenshot())
+
+
+def decoded(reported: Reported) -> list[npt.NDArray[np.uint8]]:
+    with av.open(str(reported.recording.stream)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def apart(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> float:
+    return float(np.abs(a.astype(int) - b).mean())
+
+
+def written(reported: Reported) -> list[int]:
+    return [t.index for t in reported.recording.ticks if t.picture is not Picture.NONE]
+
+
+def ten(count: int) -> list[int]:
+    """Ten pictures, not in order, so that both ways are stepped."""
+    spread = np.linspace(0, count - 1, 10).astype(int).tolist()
+    return spread[::2] + spread[1::2][::-1]
+
+
+def check_pictures(page: Page, reported: Reported, look: Look = canvas) -> None:
+    """Ten pictures: what is shown, its class, and its map."""
+    frames = decoded(reported)
+    maps = list(read_maps(access_units(reported.recording.stream)))
+    ticks = written(reported)
+    for picture in ten(len(ticks)):
+        page.evaluate("tick => { viewer.go(tick) }", ticks[picture])
+        settled(page, ticks[picture])
+        told = page.evaluate("({...document.body.dataset})")
+        assert told["picture"] == str(picture)
+        assert told["class"] == reported.recording.ticks[ticks[picture]].tick_class.name
+        assert page.locator(".pill").inner_text() == told["class"]
+        shown = page.evaluate("p => viewer.mapOf(p).then(map => [...map])", picture)
+        assert bytes(shown) == map_bytes(maps[picture])
+        drawn = look(page)
+        near = apart(drawn, frames[picture])
+        assert near < 3
+        others = [n for n in range(len(frames)) if apart(frames[n], frames[picture]) > 1]
+        assert others and near < min(apart(drawn, frames[n]) for n in others[::7])
+
+
+def test_the_viewer_shows_pictures_classes_and_maps(visit: Open, reported: Reported):
+    page = visit((reported.folder / "viewer.html").as_uri())
+    check_pictures(page, reported)
+
+
+def test_keys_step_through_the_stream(visit: Open, reported: Reported):
+    ticks, pictures = reported.recording.ticks, written(reported)
+    page = visit((reported.folder / "viewer.html").as_uri() + f"#tick={pictures[4]}")
+    settled(page, pictures[4])
+
+    def press(key: str, expected: int) -> None:
+        page.keyboard.press(key)
+        settled(page, expected)
+        assert page.evaluate("location.hash") == f"#tick={expected}"
+
+    press("ArrowRight", pictures[5])
+    press("ArrowRight", pictures[6])
+    press("ArrowLeft", pictures[5])
+    press("Shift+ArrowRight", pictures[5] + 1)
+    press("ArrowLeft", pictures[5])
+    changed = [t.index for t in ticks if t.tick_class is TickClass.CHANGED]
+    after = [index for index in changed if index > pictures[5]]
+    press("c", after[0])
+    press("c", after[1])
+    press("Shift+c", after[0])
+    press("Home", 0)
+    press("p", reported.verdicts[0].first_tick)
+    press("End", len(ticks) - 1)
+    press("ArrowLeft", pictures[-2] if pictures[-1] == len(ticks) - 1 else pictures[-1])
+    for key, mode in (("r", "reference"), ("w", "owner"), ("n", "none"), ("s", "slice")):
+        page.keyboard.press(key)
+        assert page.evaluate("document.body.dataset.mode") == mode
+    page.evaluate("location.hash = '#tick=3'")
+    settled(page, 3)
+
+
+def test_the_map_is_drawn_where_the_region_is(visit: Open, reported: Reported):
+    page = visit((reported.folder / "viewer.html").as_uri())
+    one = [t for t in reported.recording.ticks if t.picture is Picture.SPLICED][-1]
+    page.evaluate("tick => { viewer.go(tick) }", one.index)
+    settled(page, one.index)
+    page.keyboard.press("w")
+    region = one.region_rects[0]
+    box = page.locator(".over").bounding_box()
+    assert box
+    scale = box["width"] / WIDTH
+    for x, y, owner in (
+        (region.x + 40, region.y + 40, "region 1"),
+        (region.x - 20 if region.x >= 32 else region.x + region.w + 20, region.y + 40, "page"),
+    ):
+        page.mouse.move(box["x"] + x * scale, box["y"] + y * scale)
+        assert page.locator(".mb").inner_text().endswith(owner)
+        alpha = page.evaluate(
+            """([x, y]) => {
+              const c = document.querySelector('.over');
+              return c.getContext('2d').getImageData(x * c.width, y * c.height, 1, 1).data[3];
+            }""",
+            [(x // 16 * 16 + 8) / WIDTH, (y // 16 * 16 + 8) / HEIGHT],
+        )
+        assert (alpha > 0) == (owner != "page")
+
+
+def without_stream(reported: Reported, folder: Path) -> Path:
+    """The viewer of a stream that is too large to be embedded."""
+    shutil.copy(reported.folder / "live_spliced.mp4", folder)
+    write_viewer(
+        folder / "viewer.html",
+        reported.recording,
+        reported.metrics,
+        reported.checks,
+        reported.verdicts,
+        folder / "live_spliced.mp4",
+        embed_limit=0,
+    )
+    return folder / "viewer.html"
+
+
+def test_a_large_stream_is_sought_in_the_file_beside(
+    visit: Open, reported: Reported, tmp_path: Path
+):
+    page = visit(without_stream(reported, tmp_path).as_uri())
+    assert "live_spliced.mp4" in page.locator(".note").inner_text()
+    page.keyboard.press("n")
+    page.keyboard.press("o")
+    page.evaluate(  # a pixel of the picture is one of the screen
+        "w => Object.assign(viewer.stage.style, {width: w + 'px', borderRadius: 0})", WIDTH
+    )
+    check_pictures(page, reported, on_screen)
+    page.locator("input[type=file]").set_input_files(tmp_path / "live_spliced.mp4")
+    page.wait_for_selector(".note", state="hidden")
+    page.evaluate("viewer.shownPicture = -1; viewer.go(0)")
+    settled(page, 0)
+    check_pictures(page, reported)  # WebCodecs on the chosen file
+
+
+@pytest.fixture
+def served(reported: Reported, tmp_path: Path) -> Iterator[str]:
+    without_stream(reported, tmp_path)
+    handler = functools.partial(_Quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/viewer.html"
+        server.shutdown()
+        thread.join()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_a_large_stream_is_fetched_from_a_server(visit: Open, reported: Reported, served: str):
+    page = visit(served)
+    assert page.locator(".note").is_hidden()
+    check_pictures(page, reported)
+
+
+def test_a_stream_that_breaks_is_told_and_still_has_its_map(
+    visit: Open, reported: Reported, tmp_path: Path
+):
+    stream = visit((without_stream(reported, tmp_path)).as_uri()).evaluate("viewer.data.stream")
+    mp4 = tmp_path / "live_spliced.mp4"
+    damaged = bytearray(mp4.read_bytes())
+    begin, size = stream["offsets"][10], stream["sizes"][10]
+    damaged[begin + 5 : begin + size] = b"\xff" * (size - 5)
+    mp4.write_bytes(damaged)
+    write_viewer(
+        tmp_path / "broken.html",
+        reported.recording,
+        reported.metrics,
+        reported.checks,
+        reported.verdicts,
+        mp4,
+    )
+    ticks = written(reported)
+    page = visit((tmp_path / "broken.html").as_uri() + f"#tick={ticks[9]}")
+    settled(page, ticks[9])
+    page.keyboard.press("ArrowRight")
+    page.locator(".warning", has_text="The browser shows no picture 10").wait_for()
+    assert page.evaluate("viewer.mapOf(10).then(map => map.length)") == WIDTH * HEIGHT // 256
+    page.keyboard.press("ArrowLeft")
+    settled(page, ticks[9])
+
+
+def test_the_viewer_works_in_a_frame_as_attachments_are_shown(
+    browser: Browser, reported: Reported, tmp_path: Path
+):
+    frame = tmp_path / "attachments.html"
+    shutil.copy(reported.folder / "viewer.html", tmp_path)
+    frame.write_text('<iframe sandbox="allow-scripts" src="viewer.html"></iframe>')
+    watch = Watch()
+    page = browser.new_page()
+    watch.on(page)
+    page.goto(frame.as_uri())
+    inside = page.frame_locator("iframe")
+    inside.locator("body[data-ready][data-drawn='0']").wait_for()
+    inside.locator("button", has_text="next ▶").click()
+    inside.locator("body[data-drawn='1']").wait_for()
+    page.close()
+    assert watch.faults == []
+
+
+def test_the_report_opens_with_its_cause_its_timeline_and_its_video(
+    visit: Open, reported: Reported
+):
+    page = visit((reported.folder / "report.html").as_uri())
+    cause = page.locator(".failures tbody tr").first.bounding_box()
+    assert cause and cause["y"] + cause["height"] < 900
+    page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+    page.evaluate("document.querySelector('video').play()")
+    page.wait_for_function("() => document.querySelector('video').currentTime > 0.2")
+    broken = page.evaluate("[...document.images].filter(i => !i.naturalWidth).length")
+    assert broken == 0
+
+    detail = page.locator("#timeline .detail")
+    box = detail.bounding_box()
+    assert box
+    ticks = reported.recording.ticks
+    first = page.evaluate("timeline.x(0)")
+    step = page.evaluate("timeline.scale")
+    chosen = 25
+    detail.hover(position={"x": first + (chosen + 0.5) * step, "y": 60})
+    page.wait_for_function("() => document.querySelector('.detail').dataset.tick == '25'")
+    facts = page.locator(".tip dl").inner_text()
+    assert ticks[chosen].tick_class.name in facts
+    assert f"{ticks[chosen].bytes:,}" in facts
+    with page.expect_popup() as opened:
+        detail.click(position={"x": first + (chosen + 0.5) * step, "y": 60})
+    viewer = opened.value
+    settled(viewer, chosen)
+    viewer.close()
+
+
+def test_ten_minutes_scroll_without_drawing_more_than_is_seen(visit: Open, tmp_path: Path):
+    rng = np.random.default_rng(2)
+    ticks = [
+        tick(
+            n,
+            tick_class=TickClass(n // 50 % 3),
+            picture=Picture(n // 50 % 3),
+            bytes=int(rng.integers(1, 20_000)),
+            encode_ms=float(rng.random() * 20),
+            region_rects=(Rect(n // 100 % 300, 16, 160, 160),),
+        )
+        for n in range(14_400)
+    ]
+    reporting.report(tmp_path, ticks_alone(tmp_path, ticks))
+    page = visit((tmp_path / "report.html").as_uri())
+    page.evaluate(
+        """() => {
+          window.rects = 0;
+          const draw = CanvasRenderingContext2D.prototype.fillRect;
+          CanvasRenderingContext2D.prototype.fillRect = function (...a) {
+            window.rects++;
+            draw.apply(this, a);
+          };
+        }"""
+    )
+    detail = page.locator("#timeline .detail")
+    detail.scroll_into_view_if_needed()
+    box = detail.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
+    page.keyboard.down("Control")
+    for _ in range(18):
+        page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+    page.wait_for_function("() => document.querySelector('.detail').dataset.span < 600")
+    span = int(detail.get_attribute("data-span") or 0)
+    begin = int(detail.get_attribute("data-first") or 0)
+    before = int(detail.get_attribute("data-draws") or 0)
+    page.evaluate("window.rects = 0")
+    for _ in range(60):
+        page.mouse.wheel(120, 0)
+        page.evaluate("new Promise(requestAnimationFrame)")
+    page.wait_for_function("n => document.querySelector('.detail').dataset.first > n", arg=begin)
+    page.evaluate("new Promise(requestAnimationFrame)")
+    draws = int(detail.get_attribute("data-draws") or 0) - before
+    assert draws >= 30  # it follows the wheel
+    # A few boxes for each tick in view, whatever the recording's length.
+    assert page.evaluate("window.rects") / draws < 8 * span + 60
+    page.locator("button", has_text="all").click()
+    page.wait_for_function("() => document.querySelector('.detail').dataset.span == 14400")
+    page.evaluate("new Promise(requestAnimationFrame)")
+    page.evaluate("window.rects = 0; timeline.draw()")
+    page.evaluate("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+    # Now a few for each pixel.
+    assert 0 < page.evaluate("window.rects") < 8 * box["width"]
