@@ -15,7 +15,7 @@ C_SOURCES = $(shell git ls-files '*.c' '*.h')
 NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f -not -path 'native/fuzz/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test build demo report gate summary trends screenshots test test-fast bench bench-save bench-compare schema sanitize fuzz lint format clean
+.PHONY: help setup system system-test build demo report gate summary trends nightly screenshots test test-fast bench bench-save bench-compare schema sanitize fuzz lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,6 +42,16 @@ summary: $(VENV)/.installed ## one page of the last run, as Markdown and HTML
 
 trends: $(VENV)/.installed ## curves over the baselines and benchmarks that were kept
 	$(BIN)/harness trends --output $(REPORTS)/trends.html
+
+# The first night has nothing to compare with.
+STORAGE := $(or $(UISPLICE_BASELINES),.baselines)
+nightly: setup ## every scenario of SELECT (a -k expression), compared with the night before
+	$(BIN)/python -m pytest scenarios --recordings $(REPORTS)/nightly --baseline-autosave \
+	  $(if $(SELECT),-k "$(SELECT)") $(ARGS) \
+	  $(if $(wildcard $(STORAGE)/*/*.json),--baseline-compare)
+
+screenshots: report ## the report's pages as pictures for docs/
+	$(BIN)/python scripts/report_screenshots.py $(REPORTS)/allure/index.html $(REPORTS)/summary.html docs/pictures
 
 test: setup ## all tests: units, real Chrome, scenarios
 	$(BIN)/python -m pytest $(ARGS)

@@ -68,6 +68,7 @@ _ENVIRONMENT = {
     "python": "python",
     "replayed from": "replayed from",
 }
+_OUR_ERROR = re.compile(r"harness\.errors\.\w+: ")
 _SEVERITIES = {severity.value for severity in Severity}
 
 
@@ -168,6 +169,7 @@ def apply(explanation: Explanation, result: TestResult) -> None:
         result.labels.append(Label(name="cause", value=cause.value))
     if explanation.causes:
         result.labels.append(Label(name="blame", value=explanation.causes[0].blame.value))
+    _plain(result.steps)
     played = {step.name: step for step in result.steps}
     for facts in explanation.phases:
         step = played.get(facts["name"])
@@ -178,6 +180,16 @@ def apply(explanation: Explanation, result: TestResult) -> None:
             step.status = facts["outcome"]
             if facts["text"]:
                 step.statusDetails = StatusDetails(message=facts["text"])
+
+
+def _plain(steps: Sequence[TestStepResult]) -> None:
+    """An error that a user can mend needs neither its class nor a traceback of ours."""
+    for step in steps:
+        details = step.statusDetails
+        if details is not None and _OUR_ERROR.match(details.message or ""):
+            details.message = _OUR_ERROR.sub("", details.message).strip()
+            details.trace = None
+        _plain(step.steps)
 
 
 def write_run_files(results: Path, recordings: Path, checkout: Path) -> None:

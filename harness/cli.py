@@ -566,8 +566,8 @@ metrics: """
         "summary",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         help="one page about a run, for a chat message, a job's summary or an issue",
-        description="Writes summary.md and summary.html: outcome, shares, bitrate and drops of each "
-        "scenario,\nwhat failed and where, and whether the machine kept up.",
+        description="Writes summary.md and summary.html: outcome, shares, bitrate and drops of "
+        "each scenario,\nwhat failed and where, and whether the machine kept up.",
         epilog="examples:\n  harness summary reports/latest\n"
         "  harness summary reports/demo --output reports --link https://ci.example/report",
     )
