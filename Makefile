@@ -51,7 +51,8 @@ nightly: setup ## every scenario of SELECT (a -k expression), compared with the 
 	  $(if $(wildcard $(STORAGE)/*/*.json),--baseline-compare)
 
 screenshots: report ## the report's pages as pictures for docs/
-	$(BIN)/python scripts/report_screenshots.py $(REPORTS)/allure/index.html $(REPORTS)/summary.html docs/pictures
+	$(BIN)/python scripts/report_screenshots.py $(REPORTS)/allure/index.html \
+	  $(REPORTS)/summary.html docs/pictures
 
 test: setup ## all tests: units, real Chrome, scenarios
 	$(BIN)/python -m pytest $(ARGS)

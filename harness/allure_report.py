@@ -35,6 +35,7 @@ from . import __version__
 from .baseline import Commit
 from .causes import categories
 from .explanation import Explanation
+from .markup import escape_markdown
 from .observer import Counting, Observer
 from .scenario import Scenario
 from .session import Result
@@ -47,9 +48,10 @@ _ALWAYS = {
     "metrics.json": ("metrics", "application/json", "json"),
     "live_spliced.mp4": ("stream, remuxed for browsers", "video/mp4", "mp4"),
 }
-# The evidence of a failure; a passing run of many scenarios stays small without it.
+# The evidence of a failure; a passing run of many scenarios stays small without it. No
+# browser plays Matroska: the stream is there to be saved.
 _FAILED = {
-    "live_spliced.mkv": ("stream", "video/x-matroska", "mkv"),
+    "live_spliced.mkv": ("stream", "application/octet-stream", "mkv"),
     "chrome.log": ("Chrome and layer log", "text/plain", "log"),
     "ticks.csv": ("ticks", "text/csv", "csv"),
 }
@@ -108,7 +110,9 @@ def describe(scenario: Scenario) -> None:
     Allure's severities (`critical`) is taken as such."""
     allure.dynamic.title(scenario.full_title)
     if scenario.description:
-        allure.dynamic.description(scenario.description)
+        # Allure takes it as Markdown.
+        lines = scenario.description.splitlines()
+        allure.dynamic.description("\n".join(map(escape_markdown, lines)))
     allure.dynamic.feature(scenario.title)
     for severity in sorted(_SEVERITIES.intersection(scenario.tags)):
         allure.dynamic.severity(Severity(severity))

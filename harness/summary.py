@@ -19,6 +19,7 @@ from urllib.parse import quote
 from .allure_report import RESULTS_NAME
 from .baseline import METRICS_NAME
 from .errors import HarnessError
+from .markup import escape_markdown
 
 _MARK = {"passed": "✅", "failed": "❌", "broken": "⚠️", "skipped": "⏭️", "xfailed": "⏭️"}
 _MOST_FAILURES = 40
@@ -174,7 +175,7 @@ def _recorded(path: Path, data: dict[str, Any], result: dict[str, Any] | None) -
 
 def to_markdown(summary: Summary, link: str = "") -> str:
     """GitHub's Markdown. `link` is the address of the full report."""
-    escape = _markdown
+    escape = escape_markdown
     mark = "✅" if summary.passed else "❌"
     lines = [f"## {mark} UI scenarios: {summary.verdict}", ""]
     if link:
@@ -221,14 +222,6 @@ def _left_out(summary: Summary, failed: Sequence[tuple[str, str]]) -> list[str]:
     wrong = [row for row in summary.rows if row.outcome in ("failed", "broken")]
     rest = sum(len(row.failures) for row in wrong) - len(failed)
     return [f"- and {rest} more; the report has them all"] if rest else []
-
-
-def _markdown(text: str) -> str:
-    """Text that Markdown shows as it is: no HTML, emphasis, link, cell, heading or mention."""
-    flat = html.escape(" ".join(text.split()), quote=False)
-    flat = re.sub(r"([\\`*_{}\[\]()#+!|~-])", r"\\\1", flat)
-    # An address would become a link, and a name a mention, without any mark around it.
-    return flat.replace("@", "&#64;").replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 _STYLE = """

@@ -87,7 +87,10 @@ def test_the_page_shows_everything_offline(reports: Path, watched: Watched) -> N
     page.get_by_text("cause: decode, structure, exactness").wait_for()
     assert page.get_by_text("broken.yaml: stream structure failed: ").first.is_visible()
     page.get_by_text("Category: Product: the stream does not decode").wait_for()
-    assert page.get_by_test_id("test-result-tab-history").count() in (0, 1)
+    page.get_by_text(
+        "<img src=x onerror=alert(1)> and ![one](https://evil.example/x.png)"
+    ).wait_for()
+    assert page.locator("img").count() == 0
 
     page.get_by_text("Attachments", exact=False).first.click()
     for name in ("metrics", "report", "stream, remuxed for browsers"):

@@ -22,6 +22,10 @@ from .taping import FIRST_TICK_NS, header, make_tape
 REST, FILM = 12, 24  # ticks
 SCENARIO = """\
 scenario: A <b>bold</b> film
+description: |
+  <img src=x onerror=alert(1)> and ![one](https://evil.example/x.png)
+
+  # no head
 open: http://127.0.0.1/
 viewport: 352x256
 tags: [critical, smoke]
