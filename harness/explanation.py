@@ -67,12 +67,13 @@ def explain(scenario: Scenario, result: Result | None, error: BaseException | No
     """Of a scenario that did not pass. `error` broke it off, or was raised in the end; None
     where only expectations or checks failed. `result` is None where it could not begin."""
     verdicts, checks = (result.verdicts, result.checks) if result else ((), ())
-    details = [str(error)] if error is not None and "\n" in str(error) else []
+    # What is said behind the headline: what to do, or a baseline's table.
+    details = ["\n".join(str(error).splitlines()[1:])] if error is not None else []
     if result is not None:
         details += [text for text in (result.failure_table, result.headroom) if text]
     return Explanation(
         headline=headline(scenario.path.name, result, error),
-        table="\n\n".join(details),
+        table="\n\n".join(text for text in details if text),
         causes=tuple(causes_of(error, verdicts, checks)),
         trace=f"scenario: {scenario.path.name}"
         + (f"\nevidence: {result.folder}" if result else "\nnothing was recorded"),

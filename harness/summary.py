@@ -20,8 +20,11 @@ from .allure_report import RESULTS_NAME
 from .baseline import METRICS_NAME
 from .errors import HarnessError
 from .markup import escape_markdown
+from .verdict import BROKE_OFF, NOT_REACHED
 
 _MARK = {"passed": "✅", "failed": "❌", "broken": "⚠️", "skipped": "⏭️", "xfailed": "⏭️"}
+# For pages, which any font must show.
+_SIGN = {"passed": "✔", "failed": "✘", "broken": "!", "skipped": "", "xfailed": ""}
 _MOST_FAILURES = 40
 """Lines of what failed; a chat or an issue takes no more, and the report has them all."""
 
@@ -142,14 +145,19 @@ def _recorded(path: Path, data: dict[str, Any], result: dict[str, Any] | None) -
         f"{psnr:.1f}" if psnr is not None else "not measured",
         str(data["frames"]["dropped"]),
     )
+    asked = [e for e in data["expectations"] if e["status"] != "passed"]
+    # One line for all that was never reached: it has one reason.
+    unreached = [e for e in asked if e["measured"] in (BROKE_OFF, NOT_REACHED)]
     failures = [
         f"{e['where']}: {e['name']} {e['limit']}: "
         + ("not run: " if e["status"] == "not run" else "measured ")
         + e["measured"]
         + (f" ({e['look']})" if e["look"] else "")
-        for e in data["expectations"]
-        if e["status"] != "passed"
+        for e in asked
+        if e not in unreached
     ]
+    if unreached:
+        failures.append(f"{BROKE_OFF}: {len(unreached)} of its expectations were not run")
     failures += [
         f"{c['name']}: {c['status']}: {c['summary']}"
         for c in data["checks"]
@@ -238,7 +246,7 @@ th,td{border-color:#262e38}a{color:#7ab8ff}}"""
 def to_html(summary: Summary, beside: Path) -> str:
     """One page without scripts. Links to each report lead from the folder `beside`."""
     escape = html.escape
-    mark = "✅" if summary.passed else "❌"
+    mark = "✔" if summary.passed else "✘"
     parts = [
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>UI scenarios</title>'
         f"<style>{_STYLE}</style><h1>{mark} UI scenarios: {escape(summary.verdict)}</h1>"
@@ -253,7 +261,7 @@ def to_html(summary: Summary, beside: Path) -> str:
             title = f'<a href="{escape(target)}">{title}</a>'
         cells = "".join(f"<td>{escape(cell)}" for cell in row.cells)
         parts.append(
-            f"<tr><td>{_MARK.get(row.outcome, '❔')} {escape(row.outcome)}<td>{title}{cells}"
+            f"<tr><td>{_SIGN.get(row.outcome, '')} {escape(row.outcome)}<td>{title}{cells}"
         )
     parts.append("</tbody></table>")
     failed = _failures(summary)

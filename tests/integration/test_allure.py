@@ -145,9 +145,15 @@ def test_chrome_dies_in_a_phase_and_steps_have_real_times(tmp_path: Path) -> Non
     )
     run_pytest(tmp_path, "--recordings", "out")
     (result,) = results_of(tmp_path / "out" / RESULTS_NAME).values()
-    assert "Chrome" in result["statusDetails"]["message"].splitlines()[0]
+    first, *rest = result["statusDetails"]["message"].splitlines()
+    assert "Chrome" in first and rest[1].strip().startswith("what to do: ")
     assert filed_under(result) == [Cause.BROWSER.category]
     assert result["status"] == "broken"
+    (row,) = summarize(tmp_path / "out").rows
+    assert row.failures == (
+        first,
+        "the scenario broke off: 1 of its expectations were not run",
+    )
     opened, before, dies, never = result["steps"]
     assert opened["name"] == "open 'page.html'"
     assert (before["status"], never["status"]) == ("passed", "skipped")
