@@ -37,8 +37,8 @@ from .causes import categories
 from .explanation import Explanation
 from .markup import escape_markdown
 from .observer import Counting, Observer
+from .result import Result
 from .scenario import Scenario
-from .session import Result
 
 RESULTS_NAME = "allure-results"
 """The folder of Allure's results, in the folder of a run's recordings."""

@@ -22,7 +22,7 @@ from .movement import (
     require_same_environment,
     text_table,
 )
-from .session import Result
+from .result import Result
 from .tolerance import Tolerance, parse_option, parse_tolerance
 
 _NAME = "uisplice-baselines"

@@ -28,11 +28,12 @@ from .observer import Counting, Observer
 from .recorder import RecorderSettings
 from .replay import require_tapes
 from .report import MEASURES_HEAD, measures_row
+from .result import Result
+from .run import RunOptions, run_scenario
 from .scenario import Scenario, load_scenarios
 from .scenario.loader import assignment
 from .scenario.nearest import unknown
 from .scenario.schema import to_json_schema
-from .session import Result, RunOptions, run_scenario
 from .starter import write_starter
 from .summary import write_summary
 from .tape import SUFFIX, Tape

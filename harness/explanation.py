@@ -9,8 +9,8 @@ from typing import Literal, TypedDict
 from .causes import Blame, Cause, cause_line, causes_of
 from .checks import Status
 from .failure_table import MUST_PASS, failure_rows
+from .result import Result
 from .scenario import Scenario
-from .session import Result
 
 Outcome = Literal["passed", "failed", "skipped"]
 

@@ -29,6 +29,8 @@ from .headroom import complaints_in
 from .metrics import PhaseSpan, measure
 from .observer import Observer
 from .recorder import RecorderSettings
+from .result import Result, conclude
+from .run import RunOptions, run_scenario
 from .scenario import load_scenario
 from .scenario.loader import assignment
 from .scenario.nearest import unknown
@@ -42,7 +44,7 @@ from .scenario_item import (
     ScenarioFile,
     ScenarioItem,
 )
-from .session import Result, RunOptions, Session, SessionSettings, conclude, run_scenario
+from .session import Session, SessionSettings
 
 _LOOKS_LIKE_A_SCENARIO = re.compile(r"^open:", re.M)
 _WORKER_FOLDER = "uisplice_recordings"  # what the controller of pytest-xdist tells its workers

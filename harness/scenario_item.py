@@ -14,8 +14,9 @@ from .allure_report import AllureSteps, Explainer, attach, describe, show_replay
 from .errors import HarnessError, ScenarioError
 from .explanation import PhaseFacts, explain, phase_facts
 from .report import MEASURES_HEAD, measures_row
+from .result import Result
+from .run import RunOptions, run_scenario
 from .scenario import Scenario, load_scenarios
-from .session import Result, RunOptions, run_scenario
 
 
 @dataclass(frozen=True)

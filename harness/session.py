@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -19,39 +20,29 @@ from typing_extensions import Self
 
 from . import __version__
 from .browser import BrowserSession, LayerEnvironment, find_browser
-from .checks import CheckResult, Status, check_recording
 from .display import VirtualDisplay
 from .errors import (
     CaptureError,
     EnvironmentProblem,
-    HarnessError,
     RecorderError,
-    StepError,
-    TapeError,
 )
-from .failure_table import failure_table
-from .headroom import Usage, UsageMeter, complaint
+from .headroom import Usage, UsageMeter
 from .media import prepare_clips
-from .metrics import Mark, Metrics, PhaseSpan, measure
+from .metrics import Mark
 from .native import layer_dir, native
 from .observer import Observer
 from .page_setup import NetworkShaper, StorageState, restore
 from .recorder import Recorder, RecorderSettings, Recording
-from .replay import Counter, environment_of, open_tape, replay
-from .report import remux_to_mp4, write_html, write_metrics, write_ticks
+from .result import Evidence
 from .ring import FrameRing
-from .scenario import Locator, Network, Phase, Scenario
+from .scenario import Locator, Network
 from .server import SiteServer
 from .steps import StepRunner, Window
-from .tape import TapedOutcome, TapedSpan, TapeHeader, recipe_of, tape_path
-from .tape_writer import open_spool, require_folder, write_tape
-from .verdict import PageOutcome, Verdict, failures, judge, standing_checks
 from .video_state import VideoStateTracker
 
 STREAM_NAME = "live_spliced.mkv"
 _SLOTS = 12  # half a second at 24 frames a second
 _TAPE_SLOTS = 24  # a tape costs the recorder time as well, and a frame lost is lost for good
-_SHORTEST_LOOK = 0.25  # seconds that an expectation of the page has when its phase is over
 FIRST_FRAME_TIMEOUT = 20.0  # seconds from the page's load to its first captured frame
 _DRIVER_FOLDERS = ("/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d")
 
@@ -87,50 +78,6 @@ class SessionSettings:
     network: Network = field(default_factory=Network)
     reduced_motion: bool = False
     variables: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is left to judge when Chrome is gone, or when there was none."""
-
-    title: str
-    folder: Path
-    recording: Recording
-    screenshots: tuple[Path, ...] = ()
-    missing: tuple[str, ...] = ()
-    usage: Usage | None = None
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a session ended. `failure` is what broke it off, if anything did."""
-
-    title: str
-    folder: Path
-    recording: Recording | None
-    metrics: Metrics | None
-    checks: tuple[CheckResult, ...]
-    verdicts: tuple[Verdict, ...]
-    failure: HarnessError | None
-    screenshots: tuple[Path, ...] = ()
-    missing: tuple[str, ...] = ()  # paths of the site that were asked for and not found
-    headroom: str | None = None  # what is to be said where the machine did not keep up
-
-    @property
-    def problems(self) -> list[str]:
-        """One line for everything that did not pass; empty when all is well."""
-        broken = [str(self.failure)] if self.failure else []
-        return broken + failures(self.verdicts, self.checks)
-
-    @property
-    def failure_table(self) -> str:
-        """What did not pass as one table of text, without what broke it off; empty when
-        every expectation and check passed."""
-        return failure_table(self.verdicts, self.checks)
-
-    @property
-    def passed(self) -> bool:
-        return not self.problems
 
 
 def require_vulkan_driver(environment: Mapping[str, str] = os.environ) -> None:
@@ -189,8 +136,10 @@ class Session:
     def __enter__(self) -> Self:
         s, r = self.settings, self.settings.recorder
         s.folder.mkdir(parents=True, exist_ok=True)
+        # A run before this one in the same folder may have ended elsewhere.
+        shutil.rmtree(s.folder / "screenshots", ignore_errors=True)
         try:
-            self._cleanup.enter_context(_terminate_as_interrupt())
+            self._cleanup.enter_context(terminate_as_interrupt())
             executable = find_browser(s.browser)
             require_vulkan_driver()
             layers = layer_dir()
@@ -476,7 +425,7 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
+def terminate_as_interrupt() -> Iterator[None]:
     """A polite kill (a CI runner's time limit) cleans up like Ctrl-C does."""
     in_main = threading.current_thread() is threading.main_thread()
     if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
@@ -491,382 +440,3 @@ def _terminate_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> SessionSettings:
-    """A scenario's settings, with what the command line overrides."""
-    return SessionSettings(
-        folder=folder,
-        open=scenario.open,
-        recorder=RecorderSettings(
-            width=scenario.viewport.width,
-            height=scenario.viewport.height,
-            fps=scenario.fps,
-            qp=scenario.encoder.qp,
-            preset=scenario.encoder.preset,
-            guard=scenario.encoder.guard,
-            splice=scenario.encoder.splice,
-            keyframe_interval=round((scenario.encoder.keyframe_every or 0) * scenario.fps),
-            measure=any(
-                expect.ssim is not None
-                for expect in (scenario.expect, *(phase.expect for phase in scenario.phases))
-            ),
-        ),
-        title=scenario.full_title,
-        site=scenario.site_folder,
-        clips=scenario.clips,
-        clip_folders=(scenario.path.parent,),
-        wsi=options.wsi or scenario.wsi,
-        scale=scenario.device_pixel_ratio,
-        ready=scenario.ready,
-        timeout=scenario.timeout,
-        browser=options.browser,
-        display=options.display,
-        port=options.port,
-        scenario_path=scenario.path,
-        storage_state=(
-            scenario.path.parent / scenario.storage_state if scenario.storage_state else None
-        ),
-        network=scenario.network,
-        reduced_motion=scenario.reduced_motion,
-        variables=scenario.variables,
-    )
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What the command line or pytest's options say for every scenario. At most one of
-    tape_record and tape_replay is given: a folder of tapes."""
-
-    browser: str | None = None
-    wsi: Literal["virtual", "passthrough"] | None = None
-    display: str | None = None
-    port: int = 0
-    tape_record: Path | None = None
-    tape_replay: Path | None = None
-
-
-@dataclass
-class _Schedule:
-    """Phases lie on the recording's clock: one that is late eats the next one's
-    slack instead of moving everything behind it."""
-
-    planned: float = 0.0
-    spans: list[PhaseSpan] = field(default_factory=list)
-    outcomes: list[PageOutcome] = field(default_factory=list)
-
-
-def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
-    start = 0.0
-    for number, phase in enumerate(scenario.phases, 1):
-        where = f"phase '{phase.name}' ({number} of {len(scenario.phases)})"
-        try:
-            with session.observer.phase(phase.name):
-                for step in phase.steps:
-                    session.runner.run(step, where)
-                _ask_page(session, scenario, schedule, phase)
-                if phase.duration is None:
-                    schedule.planned = session.recorder.elapsed
-                else:
-                    schedule.planned += phase.duration
-                    if phase is scenario.phases[-1]:
-                        session.recorder.end_at(schedule.planned)
-                    session.wait(schedule.planned - session.recorder.elapsed)
-        finally:
-            end = session.recorder.elapsed
-            # Waking up a little late is not an overrun: the phase ends on the clock.
-            if 0 <= end - schedule.planned < 1 / scenario.fps:
-                end = schedule.planned
-            schedule.spans.append(PhaseSpan(phase.name, start, end, phase.duration, phase.line))
-            start = end
-
-
-def _ask_page(session: Session, scenario: Scenario, schedule: _Schedule, phase: Phase) -> None:
-    """What the page must show once a phase's steps are done; after the last phase's also
-    what it must show at the end. It may come true until the phase ends."""
-    asked = [(phase.name, one) for one in phase.expect.page]
-    if phase is scenario.phases[-1]:
-        asked += [("", one) for one in scenario.expect.page]
-    until = session.recorder.elapsed + scenario.timeout
-    if phase.duration is not None:
-        until = min(until, schedule.planned + phase.duration)
-    before = len(schedule.outcomes)
-    for name, expectation in asked:
-        left = max(_SHORTEST_LOOK, until - session.recorder.elapsed)
-        answer = session.runner.ask(expectation, left)
-        schedule.outcomes.append(
-            PageOutcome(
-                phase=name,
-                text=expectation.subject,
-                status=Status.PASSED if answer.holds else Status.FAILED,
-                measured=answer.measured,
-                tick=session.recorder.ticks,
-            )
-        )
-    if any(outcome.status is not Status.PASSED for outcome in schedule.outcomes[before:]):
-        session.picture_of_failure(f"{phase.name} expectation")
-
-
-def _all_outcomes(
-    scenario: Scenario, found: Sequence[PageOutcome], why: str
-) -> tuple[PageOutcome, ...]:
-    """An outcome for every expectation of the page: what was not asked is not run."""
-    by_name = {(outcome.phase, outcome.text): outcome for outcome in found}
-    wanted = [(phase.name, one) for phase in scenario.phases for one in phase.expect.page]
-    wanted += [("", one) for one in scenario.expect.page]
-    return tuple(
-        by_name.get((name, one.subject)) or PageOutcome(name, one.subject, Status.NOT_RUN, why, 0)
-        for name, one in wanted
-    )
-
-
-def expected_ticks(scenario: Scenario) -> int | None:
-    """Ticks of the whole scenario, where every phase has a duration."""
-    seconds = 0.0
-    for phase in scenario.phases:
-        if phase.duration is None:
-            return None
-        seconds += phase.duration
-    return round(seconds * scenario.fps)
-
-
-def run_scenario(
-    scenario: Scenario,
-    folder: Path,
-    options: RunOptions | None = None,
-    observer: Observer | None = None,
-) -> Result:
-    """Plays, records, checks and judges a scenario; leaves everything in `folder`. With
-    `tape_replay` its tape is played instead of a browser; with `tape_record` a tape is
-    made of a scenario that was played to its end.
-
-    What goes wrong while it plays is in the result, together with what was
-    recorded until then. Ctrl-C leaves the same files and goes on as
-    KeyboardInterrupt.
-
-    Raises:
-        HarnessError: it could not begin (no browser, no driver, no tape, ...).
-    """
-    observer = observer or Observer()
-    options = options or RunOptions()
-    if options.tape_replay is not None:
-        return _replay_scenario(scenario, folder, options.tape_replay, observer)
-    with contextlib.ExitStack() as stack:
-        spool = None
-        if options.tape_record is not None:
-            require_folder(options.tape_record)
-            spool = stack.enter_context(open_spool(folder))
-        return _play_scenario(scenario, folder, options, observer, spool)
-
-
-def _play_scenario(
-    scenario: Scenario,
-    folder: Path,
-    options: RunOptions,
-    observer: Observer,
-    spool: BinaryIO | None,
-) -> Result:
-    schedule = _Schedule()
-    failure: BaseException | None = None
-    session = Session(settings_of(scenario, folder, options), observer, spool)
-    with session:
-        session.open()
-        session.start()
-        observer.recording(session.recorder, expected_ticks(scenario))
-        try:
-            _play(session, scenario, schedule)
-            session.stop(schedule.planned)
-        except HarnessError as error:
-            failure = error
-            session.stop()
-            session.picture_of_failure()
-        except BaseException as error:
-            # No question to Chrome any more; but the file is finished.
-            session.stop()
-            failure = error
-        finally:
-            observer.recorded()
-        environment = session.environment()
-        if failure is not None and not isinstance(failure, Exception):
-            _conclude(
-                session.evidence, scenario, schedule, session.marks, environment, failure, observer
-            )
-            raise failure
-    evidence = session.evidence
-    if spool is not None and options.tape_record is not None:
-        path = tape_path(options.tape_record, scenario)
-        if failure is not None or evidence.recording.error:
-            observer.stage(f"the scenario broke off: no tape {path} is made")
-        else:
-            header = _tape_header(scenario, evidence, schedule, session.marks, environment)
-            try:
-                _make_tape(path, header, spool, observer)
-            except TapeError as error:
-                failure = error  # the recording itself is whole, and is judged all the same
-            except KeyboardInterrupt as error:
-                _conclude(evidence, scenario, schedule, session.marks, environment, error, observer)
-                raise
-    return _conclude(evidence, scenario, schedule, session.marks, environment, failure, observer)
-
-
-def _tape_header(
-    scenario: Scenario,
-    evidence: Evidence,
-    schedule: _Schedule,
-    marks: Sequence[Mark],
-    environment: dict[str, str],
-) -> TapeHeader:
-    return TapeHeader(
-        title=scenario.full_title,
-        width=scenario.viewport.width,
-        height=scenario.viewport.height,
-        fps=scenario.fps,
-        ticks=len(evidence.recording.ticks),
-        environment=environment,
-        recipe=recipe_of(scenario),
-        spans=tuple(TapedSpan(span.name, span.start, span.end) for span in schedule.spans),
-        marks=tuple(marks),
-        missing=evidence.missing,
-        unseen_drops=evidence.recording.unseen_drops,
-        outcomes=tuple(
-            TapedOutcome(o.phase, o.text, o.status.value, o.measured, o.tick)
-            for o in schedule.outcomes
-        ),
-    )
-
-
-def _make_tape(path: Path, header: TapeHeader, spool: BinaryIO, observer: Observer) -> None:
-    with (
-        _terminate_as_interrupt(),
-        observer.progress("making the tape", 2 * header.ticks) as progress,
-    ):
-        write_tape(path, header, spool, progress)
-    observer.stage(f"tape {path}, {path.stat().st_size / 1e6:.1f} MB")
-
-
-def _replay_scenario(scenario: Scenario, folder: Path, tapes: Path, observer: Observer) -> Result:
-    observer.stage("opening the tape")
-    tape = open_tape(tapes, scenario)
-    settings = settings_of(scenario, folder, RunOptions()).recorder
-    folder.mkdir(parents=True, exist_ok=True)
-    counter = Counter()
-    with _terminate_as_interrupt():
-        observer.recording(counter, tape.header.ticks)
-        try:
-            recording = replay(tape, settings, folder / STREAM_NAME, counter)
-        finally:
-            observer.recorded()
-    phases = {phase.name: phase for phase in scenario.phases}
-    spans = [
-        PhaseSpan(
-            span.name, span.start, span.end, phases[span.name].duration, phases[span.name].line
-        )
-        for span in tape.header.spans
-    ]
-    evidence = Evidence(scenario.full_title, folder, recording, missing=tape.header.missing)
-    environment = environment_of(tape, settings)
-    return _conclude(
-        evidence,
-        scenario,
-        _Schedule(
-            spans=spans,
-            outcomes=[
-                PageOutcome(o.phase, o.text, Status(o.status), o.measured, o.tick)
-                for o in tape.header.outcomes
-            ],
-        ),
-        tape.header.marks,
-        environment,
-        None,
-        observer,
-    )
-
-
-def _conclude(
-    evidence: Evidence,
-    scenario: Scenario,
-    schedule: _Schedule,
-    marks: Sequence[Mark],
-    environment: dict[str, str],
-    failure: BaseException | None,
-    observer: Observer,
-) -> Result:
-    """Checks and reports what was recorded; Chrome may be gone already."""
-    metrics = measure(evidence.recording, scenario.full_title, schedule.spans, marks, environment)
-    interrupted = failure is not None and not isinstance(failure, Exception)
-    if interrupted:
-        return conclude(evidence, metrics, (), failure, observer, quick=True)
-    checks = _checks(evidence.recording, metrics, observer)
-    broke_off = evidence.recording.error
-    # A tape that cannot be written leaves the recording whole.
-    if failure is not None and not isinstance(failure, TapeError):
-        broke_off = failure.message if isinstance(failure, HarnessError) else str(failure)
-        if isinstance(failure, StepError) and failure.place:
-            broke_off = failure.place  # the message itself stands above the table
-    verdicts = judge(
-        scenario,
-        metrics,
-        evidence.recording,
-        checks,
-        _all_outcomes(
-            scenario,
-            schedule.outcomes,
-            "the scenario broke off" if broke_off else "the tape was made without it",
-        ),
-        broke_off=" ".join(broke_off.split()),
-    )
-    return conclude(evidence, metrics, verdicts, failure, observer, checks=checks)
-
-
-def _checks(recording: Recording, metrics: Metrics, observer: Observer) -> tuple[CheckResult, ...]:
-    observer.stage("decoding and checking every picture")
-    return (*standing_checks(metrics, recording), *check_recording(recording))
-
-
-def conclude(
-    evidence: Evidence,
-    metrics: Metrics,
-    verdicts: Sequence[Verdict],
-    failure: BaseException | None,
-    observer: Observer,
-    *,
-    quick: bool = False,
-    checks: tuple[CheckResult, ...] | None = None,
-) -> Result:
-    """Runs the checks (not when `quick` or already given), writes every report, and gives
-    the result."""
-    recording = evidence.recording
-    if quick:
-        checks = (CheckResult("stream", Status.NOT_RUN, "interrupted before the checks"),)
-    elif checks is None:
-        checks = _checks(recording, metrics, observer)
-    if recording.error and failure is None:
-        failure = RecorderError(recording.error, "what was recorded until then is kept")
-    if failure is not None and not isinstance(failure, (HarnessError, KeyboardInterrupt)):
-        raise failure
-    folder = evidence.folder
-    result = Result(
-        title=evidence.title,
-        folder=folder,
-        recording=recording,
-        metrics=metrics,
-        checks=checks,
-        verdicts=tuple(verdicts),
-        failure=failure if isinstance(failure, HarnessError) else None,
-        screenshots=evidence.screenshots,
-        missing=evidence.missing,
-        headroom=complaint(metrics.frames.dropped, metrics.frames.presented, evidence.usage),
-    )
-    observer.stage("writing the report")
-    problems = ["interrupted"] if quick else result.problems
-    write_ticks(folder / "ticks.csv", recording.ticks)
-    mp4 = folder / "live_spliced.mp4"
-    video = mp4.name if remux_to_mp4(recording.stream, mp4) else None
-    outcome = {"passed": not problems, "problems": problems}
-    headroom = {"headroom": result.headroom, "usage": str(evidence.usage or "")}
-    write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome | headroom)
-    broken = "interrupted" if quick else str(result.failure or "")
-    write_html(folder / "report.html", metrics, recording.ticks, checks, verdicts, broken, video)
-    if not problems:
-        recording.digests.path.unlink(missing_ok=True)  # evidence only where something failed
-    return result

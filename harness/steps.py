@@ -67,13 +67,18 @@ MOUSE_SHORTEST, MOUSE_LONGEST = 0.15, 0.4  # seconds of one way
 MOUSE_SPEED = 2500.0  # pixels a second, in between
 NOTCH = 100  # pixels of one wheel notch
 
-# What Playwright's log of a failed wait says, and what that means to a person.
+_WAIT = "wait for what is in the way, or raise the timeout"
+# What Playwright's log of a failed wait says, what that means to a person, and what to do.
 _REASONS = (
-    ("intercepts pointer events", "another element covers it"),
-    ("element is not enabled", "the element is disabled"),
-    ("element is not stable", "the element does not stop moving"),
-    ("element is outside of the viewport", "the element is outside of the view"),
-    ("element is not visible", "the element is hidden"),
+    ("intercepts pointer events", "another element covers it", _WAIT),
+    ("element is not enabled", "the element is disabled", "wait for what enables it"),
+    ("element is not stable", "the element does not stop moving", _WAIT),
+    (
+        "element is outside of the viewport",
+        "the element is outside of the view",
+        "do first what brings it into view: no scrolling does",
+    ),
+    ("element is not visible", "the element is hidden", "wait for what shows it"),
 )
 
 
@@ -210,8 +215,8 @@ class StepRunner:
             case Drag():
                 self._drag(step, until)
             case Press():
-                if step.on is not None:
-                    resolve(self.page, step.on).focus(timeout=_left(until))
+                if step.at is not None:
+                    resolve(self.page, step.at).focus(timeout=_left(until))
                 self._repeat([step.key] * step.times, step.every, self.page.keyboard.press)
             case Type():
                 if step.into is not None:
@@ -395,8 +400,8 @@ class StepRunner:
         if step.keys is not None:
             self._repeat([step.keys] * step.times, step.every, self.page.keyboard.press)
             return
-        if step.on is not None:
-            self._point_at(step.on, until)
+        if step.at is not None:
+            self._point_at(step.at, until)
         down, right = _notches(step.by or 0), _notches(step.across or 0)
         count = max(len(down), len(right))
         start = time.monotonic()
@@ -491,9 +496,9 @@ def _explained(error: PlaywrightError, timeout: float) -> tuple[str, str]:
         within = f"within {format_duration(timeout)}"
         if "navigating to" in text or first.startswith(_NAVIGATIONS):
             return f"the page did not load {within}", "check the address, or raise the timeout"
-        for said, meaning in _REASONS:
+        for said, meaning, remedy in _REASONS:
             if said in text:
-                return f"{meaning} {within}", "wait for what is in the way, or raise the timeout"
+                return f"{meaning} {within}", remedy
         if "to be visible" in text and "locator resolved to hidden" in text:
             return f"the element stayed hidden {within}", _CHECK_SELECTOR
         return f"no element matched {within}", _CHECK_SELECTOR

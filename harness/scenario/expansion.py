@@ -31,6 +31,7 @@ from .located import (
     read_tree,
 )
 from .located import Mapping as Tree
+from .model import EXPANDED_KEYS, KEYS
 from .nearest import meant, nearest, unknown
 
 MAX_CASES = 256
@@ -40,7 +41,6 @@ MAX_VALUES = 100_000  # of all cases together, with templates in their places
 MAX_CHARACTERS = 1 << 22  # the same
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _USE = re.compile(r"\$\$\{|\$\{(?P<name>[^{}]*)\}|(?P<open>\$\{)")
-EXPANDED_KEYS = ("variables", "matrix", "include", "templates")
 _INCLUDED_KEYS = ("variables", "include", "templates")
 _SCENARIO_KEYS = ("open", "phases", "steps", "wait")
 _USE_KEYS = ("use", "with", "phase", "duration", "expect")
@@ -56,15 +56,23 @@ class Case:
     tree: Tree
 
 
-def expand(
-    root: Tree, path: Path, overrides: Mapping[str, str]
-) -> tuple[list[Case], list[Problem]]:
-    """The scenario's cases in the matrix's order, and what is wrong. Never raises.
+@dataclass(frozen=True)
+class Expansion:
+    """The cases in the matrix's order, what is wrong, and what is there and does nothing:
+    wrong as well, where nothing else is that may be the reason."""
+
+    cases: list[Case]
+    problems: list[Problem]
+    unused: list[Problem]
+
+
+def expand(root: Tree, path: Path, overrides: Mapping[str, str]) -> Expansion:
+    """Fills in what the scenario's own file and those that it includes define. Never raises.
 
     `path` is the scenario's file, absolute. `overrides` replaces variables and, for a
     matrix parameter, all of its values; names that the scenario does not have are ignored.
     """
-    return _Expander(path, overrides).cases(root)
+    return _Expander(path, overrides).expansion(root)
 
 
 class _TooLarge(Exception):
@@ -108,8 +116,9 @@ class _Expander:
     def report(self, mark: Mark, text: str) -> None:
         self.problems.append(Problem(mark, text))
 
-    def cases(self, root: Tree) -> tuple[list[Case], list[Problem]]:
-        if {"variables", "include", "templates", "matrix"} & root.left_out:
+    def expansion(self, root: Tree) -> Expansion:
+        misspelt = {nearest(key, EXPANDED_KEYS) for key in root.entries if key not in KEYS}
+        if {*EXPANDED_KEYS} & (root.left_out | misspelt):
             self.unread = True
         defaults = self._include(root, self.path, (self.path,))
         own = self._variables(root.get("variables"))
@@ -131,17 +140,18 @@ class _Expander:
                 found.setdefault(case.values, case)  # overrides may make several alike
         except _TooLarge as error:
             self.report(root.mark, str(error))
-            return [], self.problems
+            return Expansion([], self.problems, [])
+        unused = []
         for name, mark in parameters.items():
             if name not in self.used:
                 where = f"write ${{{name}}} where its value goes"
-                self.report(mark, f"the matrix's '{name}' is used nowhere; {where}")
+                unused.append(Problem(mark, f"the matrix's '{name}' is used nowhere; {where}"))
         for name, template in self.templates.items():
             if name not in self.placed | inherited:
                 mark = template.tree.entries["phase"].value.mark
                 where = f"place it among the phases with '- use: {name}'"
-                self.report(mark, f"the template '{name}' is used nowhere; {where}")
-        return list(found.values()), self.problems
+                unused.append(Problem(mark, f"the template '{name}' is used nowhere; {where}"))
+        return Expansion(list(found.values()), self.problems, unused)
 
     def _case(self, rest: Tree, scope: _Scope, parameters: tuple[str, ...]) -> Case:
         resolved = {name: self._value(name, scope) for name in scope.raw}
@@ -410,7 +420,6 @@ class _Expander:
             self.report(scalar.mark, f"'{match[0]}' names no variable")
         elif name not in self.refused and not self.unread:
             known = scope.names()
-            self.used.add(nearest(name, known) or name)
             self.report(scalar.mark, f"unknown variable '{name}'; {meant(name, known)}")
         return None
 
@@ -473,10 +482,13 @@ class _Expander:
         )
 
     def _phase(self, node: Node, scope: _Scope) -> Node | None:
-        if not isinstance(node, Tree) or not {"use"} & (node.entries.keys() | node.left_out):
+        if not isinstance(node, Tree):
             return self._filled(node, scope)
+        if "use" not in node.entries.keys() | node.left_out:
+            return self._phase_without_use(node, scope)
+        foreign = [key for key in node.entries if key not in _USE_KEYS]
         for key, entry in node.entries.items():
-            if key not in _USE_KEYS:
+            if key in foreign:
                 self.report(
                     entry.key_mark,
                     f"'{key}' beside 'use'; a used template takes {', '.join(_USE_KEYS[1:])}",
@@ -485,11 +497,12 @@ class _Expander:
         written = self._filled_tree(Tree(own, node.mark, node.left_out), scope)
         template = self._template(node, scope)
         if template is None:
-            self.used |= _names_in(node)
             left_out = written.left_out | {"phase", "steps", "duration"}
             return Tree(written.entries, node.mark, left_out)
         given = self._given(node.get("with"), template, scope)
-        self._report_missing(template, node.entries["use"].value, given, scope)
+        # What is missing may stand under a key that was refused.
+        silent = bool(foreign) or "with" in node.left_out
+        self._require(template, node.entries["use"].value, given, scope, silent)
         body = self._filled_tree(template.tree, _Scope(scope.raw, dict(given)))
         entries = {**body.entries, **written.entries}
         if "phase" not in written.entries:  # two uses with one name are told apart by place
@@ -500,19 +513,31 @@ class _Expander:
         left_out = (body.left_out | node.left_out) - written.entries.keys()
         return Tree(entries, node.mark, left_out | written.left_out)
 
+    def _phase_without_use(self, node: Tree, scope: _Scope) -> Tree:
+        """An ordinary phase, or one whose `use` is missing or misspelt."""
+        if "with" not in node.entries:
+            return self._filled_tree(node, scope)
+        misspelt = next((key for key in node.entries if nearest(key, ["use"])), "")
+        if misspelt:
+            text = f"unknown key '{misspelt}'; did you mean 'use'?"
+        else:
+            text = "'with' without 'use' in the same phase"
+        self.report(node.entries[misspelt or "with"].key_mark, text)
+        rest = {key: entry for key, entry in node.entries.items() if key not in (misspelt, "with")}
+        left_out = node.left_out | {"phase", "steps", "duration"}
+        return self._filled_tree(Tree(rest, node.mark, left_out), scope)
+
     def _template(self, node: Tree, scope: _Scope) -> _Template | None:
         """The template that a phase uses; None where that was refused."""
         used = node.get("use")
-        if used is None:
-            return None
         if not isinstance(used, Scalar):
-            self.report(used.mark, "use: write it as a template's name")
+            if used is not None:
+                self.report(used.mark, "use: write it as a template's name")
             return None
         name = self._fill(used, scope)
         if name is None:
             return None
         if name.text not in self.templates and not self.unread:
-            self.placed.add(nearest(name.text, self.templates) or name.text)
             known = meant(name.text, self.templates)
             self.report(used.mark, f"no template is named '{name.text}'; {known}")
         self.placed.add(name.text)
@@ -525,7 +550,6 @@ class _Expander:
             return {}
         if not isinstance(node, Tree):
             self.report(node.mark, "with: write it as '{profile: Ada}'")
-            self.used |= _names_in(template.tree)
             return dict.fromkeys(template.names - set(scope.raw))
         found: dict[str, Scalar | None] = dict.fromkeys(node.left_out)
         takes = _reached(template.names, scope.raw)
@@ -538,20 +562,24 @@ class _Expander:
                 found |= dict.fromkeys(template.names - set(scope.raw) - set(found))
         return found
 
-    def _report_missing(
+    def _require(
         self,
         template: _Template,
         used: Node,
         given: dict[str, Scalar | None],
         scope: _Scope,
+        silent: bool,
     ) -> None:
-        """What a template needs and is not given, said where it is used."""
+        """Says what a template needs and is not given, where it is used; `given` then has it,
+        as refused."""
         known = scope.names()
         for name in sorted(template.names - set(known) - set(given) - self.refused):
             if name and not self.unread and not nearest(name, known):
-                text = f"this template needs '{name}'; give it under 'with', as '{{{name}: ...}}'"
-                self.report(used.mark, text)
                 given[name] = None
+                if not silent:
+                    example = f"'{{{name}: ...}}'"
+                    text = f"this template needs '{name}'; give it under 'with', as {example}"
+                    self.report(used.mark, text)
 
     def _filled(self, node: Node, scope: _Scope) -> Node | None:
         """None where a value was refused."""

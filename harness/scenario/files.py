@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import ScenarioError
 from .address import is_url, path_of
 from .located import Mapping, Mark, Node, Problem, Scalar, Sequence
+from .model import KEYS
 from .nearest import nearest
 from .step import STEP_LISTS
 from .storage_state import StorageState
@@ -36,7 +37,8 @@ def _site_problems(root: Mapping, path: Path) -> list[Problem]:
     written = root.get("site")
     if written is not None and (not isinstance(written, Scalar) or not written.text.strip()):
         return []
-    if "site" in root.left_out:
+    misspelt = any(nearest(key, ["site"]) for key in root.entries if key not in KEYS)
+    if misspelt or "site" in root.left_out:
         return []
     name = written.text if isinstance(written, Scalar) else "."
     if Path(name).is_absolute():

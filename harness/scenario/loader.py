@@ -24,6 +24,7 @@ from .normal_form import normal_form
 from .problems import problems_of
 
 REMEDY = "correct the file; docs/scenarios.md describes every key"
+MOST_PROBLEMS = 100  # lines of one error
 LONGEST_NAME = 150  # characters of a case's folder
 
 
@@ -56,17 +57,20 @@ def load_scenarios(path: Path, overrides: Mapping[str, str] | None = None) -> tu
     absolute = path.resolve()
     if not isinstance(root, Tree):
         raise _error(path, problems + normal_form(root, absolute)[1])
-    cases, more = expand(root, absolute, overrides or {})
-    problems += more
+    expansion = expand(root, absolute, overrides or {})
+    problems += expansion.problems
     scenarios = []
-    for case in cases:
+    said: set[Mark] = set()
+    for case in expansion.cases:
         scenario, found = _scenario_of(case, absolute)
-        problems += found
+        # One place is wrong in many cases, and its sentence may name each case's values.
+        problems += [problem for problem in found if problem.mark not in said]
+        said |= {problem.mark for problem in found}
         if scenario is not None:
             scenarios.append(scenario)
     problems += _name_problems(root, scenarios)
-    if problems:
-        raise _error(path, problems)
+    if problems or expansion.unused:
+        raise _error(path, problems or expansion.unused)
     return tuple(scenarios)
 
 
@@ -153,4 +157,6 @@ def _error(path: Path, problems: list[Problem]) -> ScenarioError:
         file = Path(problem.mark.file) if problem.mark.file else path
         where = f"{display_path(file)}:{problem.mark.line}:{problem.mark.column}"
         lines.append(f"{where}: {problem.text}")
+    if len(lines) > MOST_PROBLEMS:
+        lines[MOST_PROBLEMS:] = [f"{display_path(path)}: and {len(lines) - MOST_PROBLEMS} more"]
     return ScenarioError("\n".join(lines), REMEDY)

@@ -73,9 +73,7 @@ def _role(text: Any) -> Any:
 
 
 Pattern = Annotated[Text, BeforeValidator(_checked_pattern)]
-Role = Annotated[
-    Text, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(ROLES)})
-]
+Role = Annotated[Text, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": [*ROLES]})]
 Index = Annotated[int, BeforeValidator(whole(0, 9999))]
 Flag = Annotated[bool, BeforeValidator(flag)]
 

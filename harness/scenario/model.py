@@ -281,3 +281,12 @@ class Scenario(Frozen):
             if isinstance(step, Open)
         ]
         return (self.open, *opened)
+
+
+BODIES = ("phases", "steps", "wait")
+EXPANDED_KEYS = ("variables", "matrix", "include", "templates")
+KEYS = frozenset(
+    [field.alias or name for name, field in Scenario.model_fields.items()]
+    + [*BODIES, *EXPANDED_KEYS]
+) - {"path", "case"}
+"""What may stand at the top of a scenario's file."""

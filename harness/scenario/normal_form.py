@@ -11,11 +11,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from .located import Entry, Mapping, Mark, Node, Problem, Scalar, Sequence
+from .model import BODIES, KEYS
 from .nearest import nearest, unknown
 from .step import EXAMPLES, STEP_LISTS, STEP_TYPES
 
 INTERNAL = ("kind", "line", "file", "path", "case", "variables")
-_BODIES = ("phases", "steps", "wait")
 
 
 def normal_form(root: Node, path: Path) -> tuple[Mapping, list[Problem]]:
@@ -37,14 +37,15 @@ class _Writer:
     def scenario(self, root: Mapping, path: Path) -> Mapping:
         entries = self._own(root, INTERNAL)
         title = _text(entries, "scenario", Scalar(path.stem, root.mark))
-        bodies = [name for name in _BODIES if name in entries]
+        bodies = [name for name in BODIES if name in entries]
         left_out = root.left_out
         for name in bodies[1:]:
             self.report(
                 entries[name].key_mark, f"'{name}' beside '{bodies[0]}'; a scenario has one of them"
             )
         if not bodies:
-            if not left_out.intersection(_BODIES):
+            misspelt = any(nearest(key, BODIES) for key in entries if key not in KEYS)
+            if not misspelt and not left_out.intersection(BODIES):
                 self.report(
                     root.mark,
                     "a scenario needs 'phases', or 'steps', or 'wait' (such as 'wait: 5s')",

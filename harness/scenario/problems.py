@@ -9,9 +9,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from .expansion import EXPANDED_KEYS
 from .fields import MisplacedValue
 from .located import Mapping, Mark, Node, Problem, Scalar, Sequence
+from .model import EXPANDED_KEYS
 from .nearest import nearest, unknown
 from .normal_form import INTERNAL
 from .step import LOCATOR_KEYS, STEP_LISTS, STEP_TYPES, BaseStep
@@ -129,7 +129,7 @@ def _hint(what: str) -> str:
         "network": "; write it as '{latency: 50ms}'",
         "encoder": "; write it as '{qp: 23}'",
         **dict.fromkeys(("ready", "visible", "hidden", "reload", "back"), _ELEMENT),
-        **dict.fromkeys(("from", "to", "into", "on", "of"), _ELEMENT),
+        **dict.fromkeys(("from", "to", "into", "at", "of"), _ELEMENT),
         **dict.fromkeys(("if", "until"), "; write it as '{visible: \"text=Play\"}'"),
         "phases": "; write each phase as '- phase: NAME'",
         "steps": "; write each step as '- click: \"text=Play\"'",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from .expansion import EXPANDED_KEYS
-from .model import Phase, Scenario
+from .model import EXPANDED_KEYS, Phase, Scenario
 from .normal_form import INTERNAL
 from .step import STEP_LISTS, STEP_TYPES, BaseStep
 

@@ -187,7 +187,7 @@ class Drag(BaseStep):
 
 
 class Press(BaseStep):
-    """A key or a chord, `times` times, `every` seconds from one to the next; `on` an element
+    """A key or a chord, `times` times, `every` seconds from one to the next; `at` an element
     it has the focus first."""
 
     primary: ClassVar[str] = "key"
@@ -195,7 +195,7 @@ class Press(BaseStep):
     key: Text
     times: Times = 1
     every: Seconds = 0.3
-    on: Locator | None = None
+    at: Locator | None = None
 
     @field_validator("key")
     @classmethod
@@ -239,7 +239,7 @@ class Scroll(BaseStep):
     """Scrolls with the wheel or the keyboard.
 
     The wheel turns `by` pixels down (negative: up) and `across` to the right within `over`
-    seconds, `on` an element or where the mouse is. `keys` presses a key `times` times, `every`
+    seconds, `at` an element or where the mouse is. `keys` presses a key `times` times, `every`
     seconds from one to the next.
     """
 
@@ -248,7 +248,7 @@ class Scroll(BaseStep):
     by: Distance | None = None
     across: Distance | None = None
     over: Seconds = 0.5
-    on: Locator | None = None
+    at: Locator | None = None
     keys: ScrollKey | None = None
     times: Times = 1
     every: Seconds = 0.3
@@ -259,7 +259,7 @@ class Scroll(BaseStep):
         if wheel == (self.keys is not None):
             raise ValueError("a scroll goes 'by' (and 'across') pixels, or takes 'keys'")
         given = self.model_fields_set
-        for name in ("times", "every") if wheel else ("over", "on"):
+        for name in ("times", "every") if wheel else ("over", "at"):
             if name in given:
                 other = "'keys'" if wheel else "'by' and 'across'"
                 raise MisplacedValue((name,), f"a scroll's '{name}' goes with {other}")

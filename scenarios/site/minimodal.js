@@ -107,7 +107,7 @@ class Preview {
     this.element.classList.remove("settled");
     this.element.classList.add("leaving");
     foreground.leave(this);
-    await pause(160);
+    await pause(settings.quick + 10);
     release(this.#video);
     this.element.remove();
   }

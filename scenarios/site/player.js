@@ -59,8 +59,8 @@ class Player {
       this.#subtitles.element,
       el("div", { class: "spinner", role: "status", "aria-label": "Loading" }),
       this.#parts.flash,
-      this.#controls(),
       this.#parts.skipIntro,
+      this.#controls(),
     );
     this.element = el("section", {
       class: "player buffering unstarted", "aria-label": `Player: ${title.name}`,

@@ -18,7 +18,8 @@ export class PostPlay {
     const count = el("span", { class: "countdown" }, String(this.#left));
     const kicker = episode && episode.number > 1 ? "Next episode in " : "Next in ";
     const synopsis = episode ? episode.synopsis : next.synopsis;
-    const play = el("button", { class: "solid-button", "aria-label": "Play next", onclick: actions.next }, icon("play"), "Play next");
+    const play = el("button", { class: "solid-button", "aria-label": "Play next", onclick: actions.next },
+      el("span", { class: "countdown-fill", "aria-hidden": "true" }), icon("play"), el("span", {}, "Play next"));
     const art = el("div", { class: "postplay-art" });
     this.element = el("section", { class: "postplay", "aria-label": "Up next" },
       art,

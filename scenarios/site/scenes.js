@@ -338,18 +338,26 @@ function forest(ctx, chance, palette) {
 function street(ctx, chance, palette) {
   sky(ctx, palette, 170);
   glow(ctx, palette.light, 160, 84, 130, 0.75);
+  // How far from the middle a house stands, from 0 in the distance to 1 beside the viewer.
+  const reach = (near) => 14 + 150 * near ** 1.7;
   for (const side of [-1, 1]) {
     for (let block = 0; block < 7; block += 1) {
       const near = block / 6;
-      const inner = 160 + side * (14 + 150 * near ** 1.7);
+      const inner = 160 + side * reach(near);
       const outer = 160 + side * (40 + 190 * near);
-      ctx.fillStyle = mix(palette.haze, palette.dark, 0.35 + near * 0.6);
       const top = 70 - 90 * near + chance.between(-8, 8);
+      const wall = mix(palette.haze, palette.dark, 0.35 + near * 0.6);
+      ctx.fillStyle = vertical(ctx, top, HEIGHT, mix(wall, palette.dark, 0.25), wall);
       ctx.fillRect(Math.min(inner, outer), top, Math.abs(outer - inner) + 2, HEIGHT);
-      for (let row = 0; row < 7; row += 1) {
-        if (chance.next() < 0.55) {
-          ctx.fillStyle = fade(palette.light, chance.between(0.2, 0.75));
-          ctx.fillRect(inner + side * (4 + near * 14), top + 12 + row * (9 + near * 9), side * (2 + near * 5), 3 + near * 5);
+      // Windows in storeys, on what the next house leaves to be seen.
+      const columns = near > 0.4 ? 3 : 2;
+      const width = (reach(near + 1 / 6) - reach(near)) / (2 * columns + 1);
+      for (let y = top + 2.2 * width + 3; y < 150; y += 2.6 * width) {
+        for (let column = 0; column < columns; column += 1) {
+          const lit = chance.next() < 0.32;
+          ctx.fillStyle = fade(palette.light, lit ? chance.between(0.25, 0.8) : 0.06);
+          const x = inner + side * width * (2 * column + 1);
+          ctx.fillRect(Math.min(x, x + side * width), y, width, 1.4 * width);
         }
       }
     }
@@ -364,7 +372,9 @@ function street(ctx, chance, palette) {
     const near = chance.next();
     const x = 160 + chance.between(-1, 1) * (20 + 150 * near);
     const colour = chance.pick([palette.light, palette.sky[2], "#ff6a4d", "#ffd27a", "#9fe3d2"]);
-    disc(ctx, fade(colour, chance.between(0.12, 0.45)), x, 92 + near * chance.between(-50, 60), 2 + near * 10);
+    const [strength, y, radius] = [chance.between(0.12, 0.45), 92 + near * chance.between(-50, 60), 2 + near * 10];
+    // Out of focus: brighter at the rim, which is soft.
+    disc(ctx, radial(ctx, x, y, radius * 0.5, radius, fade(colour, strength * 0.7), fade(colour, strength), fade(colour, 0)), x, y, radius);
   }
   bicycle(ctx, palette.dark, chance.between(140, 190), 152, 21);
 }

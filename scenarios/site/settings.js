@@ -8,12 +8,15 @@
 //   gateFade         400      the gate, once somebody is chosen
 //   billboardDelay   2000     from the home page's appearance to the billboard's trailer
 //   billboardFade    400      the trailer over the artwork
-//   billboardStep    500      the words step back, once the trailer runs
+//   billboardPause   300      from the trailer's first picture until its words step back,
+//   billboardStep    500      which takes this long
+//   headerFade       250      the bar on top gets its ground
 //   pageSlide        750      one page of a row
 //   quick            150      highlights under the pointer
 //   hoverDelay       400      from the pointer's rest on a card to its preview
 //   hoverGrow        300      the preview grows out of the card
 //   detailOpen       350      the detail window opens, and closes
+//   detailFade       300      its trailer over its artwork
 //   searchWiden      300      the search field
 //   resultsArrive    250      a title among the results
 //
@@ -36,6 +39,7 @@
 //                             seconds before the end
 //   postplayShrink   500      the film goes into its corner
 //   countdown        5        seconds that the post-play counts down from
+//   countdownFill    5000     its button fills; as long as the countdown unless given
 //
 // Where the browser is asked for less motion, whatever moves takes 0 ms unless the address
 // says otherwise. Each time is also a custom property of the page: pageSlide is --page-slide.
@@ -58,12 +62,15 @@ const times = {
   gateFade: moving("gateFade", 400),
   billboardDelay: number("billboardDelay", 2000),
   billboardFade: moving("billboardFade", 400),
+  billboardPause: number("billboardPause", 300),
   billboardStep: moving("billboardStep", 500),
+  headerFade: moving("headerFade", 250),
   pageSlide: moving("pageSlide", 750),
   quick: moving("quick", 150),
   hoverDelay: number("hoverDelay", 400),
   hoverGrow: moving("hoverGrow", 300),
   detailOpen: moving("detailOpen", 350),
+  detailFade: moving("detailFade", 300),
   searchWiden: moving("searchWiden", 300),
   resultsArrive: moving("resultsArrive", 250),
   buffering: number("buffering", 900),
@@ -78,6 +85,7 @@ const times = {
   introTo: number("introTo", 12000),
   thumbnailEvery: Math.max(100, number("thumbnailEvery", 2000)),
   postplayShrink: moving("postplayShrink", 500),
+  countdownFill: moving("countdownFill", 1000 * number("countdown", 5)),
 };
 
 for (const [name, value] of Object.entries(times)) {

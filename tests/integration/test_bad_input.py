@@ -214,6 +214,35 @@ def test_ctrl_c_to_the_whole_process_group(folder: Path):
     assert pictures(folder) > 10
 
 
+def test_ctrl_c_with_two_workers(folder: Path):
+    """pytest-xdist's workers get it as well: each ends its Chrome and keeps its file."""
+    names = ("one", "two")
+    for name in names:
+        scenario(folder, LONG).rename(folder / f"{name}.yaml")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-n", "2", "--recordings", "out", "."],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    for name in names:
+        (folder / "out").mkdir(exist_ok=True)
+        stream = folder / "out" / name / "live_spliced.mkv"
+        until = time.monotonic() + 90
+        while not stream.exists():
+            assert time.monotonic() < until, "the recording never began"
+            time.sleep(0.1)
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=90)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, output
+    for name in names:
+        metrics = json.loads((folder / "out" / name / "metrics.json").read_text())
+        assert metrics["outcome"]["problems"] == ["interrupted"]
+
+
 def test_chrome_dies(folder: Path):
     before = processes(("uisplice-profile-",))
     process = start(folder, scenario(folder, LONG))

@@ -406,7 +406,7 @@ def test_marks_and_screenshots_are_handed_over(runner: StepRunner) -> None:
     [
         (
             Click(selector="text=Nothing", timeout=0.3, line=41),
-            r"^phase 'X', scenarios/some.yaml:41: click 'text=Nothing' failed: "
+            r"^phase 'X' \(1 of 2\), scenarios/some.yaml:41: click 'text=Nothing' failed: "
             "no element matched within 300ms",
         ),
         (Click(selector=".two", timeout=0.3), "2 elements matched"),
@@ -423,5 +423,5 @@ def test_marks_and_screenshots_are_handed_over(runner: StepRunner) -> None:
 )
 def test_failures_say_what_and_where(runner: StepRunner, step: object, reason: str) -> None:
     with pytest.raises(StepError, match=reason) as caught:
-        runner.run(step, "X")  # type: ignore[arg-type]
+        runner.run(step, "phase 'X' (1 of 2)")  # type: ignore[arg-type]
     assert caught.value.remedy

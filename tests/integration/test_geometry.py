@@ -12,8 +12,9 @@ import pytest
 from harness.checks import access_units
 from harness.pytest_plugin import RecordedSession
 from harness.recorder import Picture, Rect, Tick, TickClass
+from harness.result import Result
+from harness.run import RunOptions, run_scenario
 from harness.scenario import load_scenario
-from harness.session import Result, RunOptions, run_scenario
 from harness.structure import describe
 
 pytestmark = pytest.mark.chrome

@@ -12,7 +12,7 @@ import pytest
 
 from harness.checks import Status
 from harness.recorder import Fault, Picture, TickClass
-from harness.session import Result
+from harness.result import Result
 
 pytestmark = pytest.mark.chrome
 

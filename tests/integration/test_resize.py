@@ -18,7 +18,8 @@ from harness.errors import BrowserError
 from harness.metrics import PhaseSpan, measure
 from harness.observer import Observer
 from harness.recorder import RecorderSettings, Tick, TickClass
-from harness.session import Evidence, Result, Session, SessionSettings, conclude
+from harness.result import Evidence, Result, conclude
+from harness.session import Session, SessionSettings
 from harness.structure import describe
 
 pytestmark = pytest.mark.chrome

@@ -53,7 +53,7 @@ def visit(server: SiteServer, browser: Browser) -> Iterator[Open]:
         pages.append(page)
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda told: told.type == "error" and faults.append(told.text))
+        page.on("console", lambda told: faults.extend([told.text] if told.type == "error" else []))
         page.goto(f"{server.url}/{path}?{query}&{FAST if fast else ''}")
         if path == "index.html":
             page.wait_for_selector(".header" if "profile" in query else ".gate")
@@ -229,7 +229,8 @@ def test_a_preview_grows_300_ms_after_a_rest_of_400_ms(visit: Open) -> None:
     # On whole pixels, without a transform.
     box = page.locator(".preview-video").bounding_box()
     assert box is not None
-    assert all(float(value).is_integer() for value in box.values())
+    assert box["x"] % 1 == box["y"] % 1 == 0
+    assert (box["width"], box["height"]) == (320, 180)
     page.mouse.move(640, 100)
     expect(page.locator(".preview")).to_have_count(0)
     # A pointer that only passes by gets none.

@@ -214,7 +214,7 @@ def events(runner: StepRunner, *names: str) -> list[list[object]]:
 def test_every_way_to_find_an_element(
     play: Play, runner: StepRunner, element: str, meant: str
 ) -> None:
-    play(f"- hover: {element}\n- move: {element}")
+    play(f"- move: {element}")
     found = "document.elementFromPoint(...arguments_)".replace(
         "arguments_", json.dumps([round(part) for part in runner._mouse])
     )
@@ -236,6 +236,7 @@ def test_an_element_in_a_frame(play: Play, runner: StepRunner) -> None:
 def test_buttons_and_double_clicks(play: Play, runner: StepRunner) -> None:
     play(
         """
+        - hover: {test_id: play}
         - click: {test_id: play}
         - click: {test_id: play, button: right}
         - click: {test_id: play, button: middle}
@@ -281,19 +282,19 @@ def test_press_on_and_type_into(play: Play, runner: StepRunner) -> None:
         """
         - type: {text: cizy, into: {placeholder: Titles}, every: 10ms}
         - press: {key: ArrowLeft, times: 1}
-        - press: {key: Backspace, on: '#title'}
+        - press: {key: Backspace, at: '#title'}
         - type: t
-        - press: {key: Control+A, on: '#title'}
+        - press: {key: Control+A, at: '#title'}
         """
     )
     assert runner.page.evaluate("title.value") == "city"
     assert runner.page.evaluate("[title.selectionStart, title.selectionEnd]") == [0, 4]
-    play("- press: {key: Space, on: {role: checkbox}}")
+    play("- press: {key: Space, at: {role: checkbox}}")
     assert runner.page.evaluate("check.checked") is False
 
 
 def test_scrolling_with_the_wheel(play: Play, runner: StepRunner) -> None:
-    play("- scroll: {by: 0, across: 250, on: '#row', over: 200ms}\n- wait: 300ms")
+    play("- scroll: {by: 0, across: 250, at: '#row', over: 200ms}\n- wait: 300ms")
     assert runner.page.evaluate("row.scrollLeft") == 250
     assert [event[1] for event in events(runner, "wheel")] == [100, 100, 50]
     play("- move: {x: 600, y: 300}\n- scroll: 500\n- wait: 300ms\n- scroll: -200\n- wait: 300ms")
@@ -687,7 +688,7 @@ def test_a_failure_in_an_included_file_names_it(runner: StepRunner, folder: Path
         ("click: {selector: '#off', timeout: 600ms}", "the element is disabled", "wait for"),
         ("click: {selector: '[', timeout: 300ms}", "not a selector", "Playwright's"),
         ("hover: {selector: '#hidden', timeout: 300ms}", "the element stayed hidden", "selector"),
-        ("press: {key: a, on: '#no', timeout: 300ms}", "no element matched", "selector"),
+        ("press: {key: a, at: '#no', timeout: 300ms}", "no element matched", "selector"),
         ("screenshot: {name: a, of: '#no', timeout: 300ms}", "no element matched", "selector"),
         ("expect: {selector: .two, timeout: 300ms}", "2 elements matched", "nth"),
         ("expect: {selector: '[', timeout: 300ms}", "not a selector", "Playwright's"),

@@ -68,18 +68,18 @@ SEEDS = {
 }
 CONFTEST = """
 import dataclasses
-import harness.session as session
+import harness.run as run
 from harness.recorder import Fault
 
 FAULTS = {faults}
-real = session.settings_of
+real = run.settings_of
 
 def faulty(scenario, *arguments):
     made = real(scenario, *arguments)
     fault = Fault[FAULTS[scenario.path.stem]]
     return dataclasses.replace(made, recorder=dataclasses.replace(made.recorder, faults=fault))
 
-session.settings_of = faulty
+run.settings_of = faulty
 """
 
 

@@ -15,8 +15,9 @@ from harness.errors import StepError, TapeError
 from harness.metrics import PhaseSpan
 from harness.observer import Observer
 from harness.pipeline import Pipeline
+from harness.result import Evidence, Result
+from harness.run import RunOptions, _conclude, _Schedule, settings_of
 from harness.scenario import Scenario, load_scenario
-from harness.session import Evidence, Result, RunOptions, _conclude, _Schedule, settings_of
 
 SCENARIO = """\
 open: http://127.0.0.1/

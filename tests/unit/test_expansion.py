@@ -240,6 +240,22 @@ def test_only_the_wrong_case_is_wrong(tmp_path: Path) -> None:
     assert problems(tmp_path, text) == ["some.yaml:2:20: fps: '240' is not from 1 to 60"]
 
 
+def test_one_place_is_one_line_in_all_cases(tmp_path: Path) -> None:
+    text = (
+        "matrix: {who: [Ada, Kofi, Mira]}\nphases:\n"
+        "  - {phase: 'For ${who}', duration: 1s, steps: [{wait: 2s}]}\n"
+    )
+    assert problems(tmp_path, text) == [
+        "some.yaml:4:37: phase 'For Ada' lasts 1s, but its steps wait for 2s"
+    ]
+
+
+def test_very_many_problems_are_counted(tmp_path: Path) -> None:
+    found = problems(tmp_path, "steps:\n" + "  - wiat: 1s\n" * 150)
+    assert len(found) == 101
+    assert found[-1] == "some.yaml: and 50 more"
+
+
 def test_names_of_cases_are_fit_for_folders(tmp_path: Path) -> None:
     text = f"matrix: {{who: [Ada, {'x' * 200}]}}\nsteps: [{{mark: '${{who}}'}}]\n"
     (line,) = problems(tmp_path, text)
@@ -408,6 +424,25 @@ def test_what_a_template_needs(tmp_path: Path) -> None:
     assert problems(tmp_path, text) == [
         "some.yaml:11:24: the template does not use 'paus'; did you mean 'pause'?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("phases", "line"),
+    [
+        ("phases: [{use: ''}]", "some.yaml:4:16: no template is named ''; known: T"),
+        ("phases: [{use: [T]}]", "some.yaml:4:16: use: write it as a template's name"),
+        ("phases: [{use: }]", "some.yaml:4:11: 'use' has no value"),
+        ("phases: [{use: '${x}'}]", "some.yaml:4:16: unknown variable 'x'; known: who"),
+        ("phases: {use: T}", "some.yaml:4:9: phases: a mapping is not a list; write each phase "
+         "as '- phase: NAME'"),
+        ("phases:", "some.yaml:4:1: 'phases' has no value"),
+        ("include: gone.yaml\nphases: [{use: U}]",
+         "some.yaml:4:10: include: there is no file 'gone.yaml'; did you mean 'some.yaml'?"),
+    ],
+)  # fmt: skip
+def test_a_mistake_about_templates_is_one_line(tmp_path: Path, phases: str, line: str) -> None:
+    text = "matrix: {who: [a, b]}\ntemplates: [{phase: T, steps: [{mark: '${who}'}]}]\n" + phases
+    assert problems(tmp_path, text) == [line]
 
 
 def test_a_misspelt_template_is_one_line(tmp_path: Path) -> None:

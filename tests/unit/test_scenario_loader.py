@@ -263,6 +263,6 @@ def test_json_schema_has_every_key() -> None:
     assert {"open", "phases", "steps", "wait", "scenario", "expect"} <= schema["properties"].keys()
     assert not {"path", "line"} & schema["properties"].keys()
     press = schema["$defs"]["step_press"]["properties"]["press"]["anyOf"][1]
-    assert press["properties"].keys() == {"key", "times", "every", "on", "timeout"}
+    assert press["properties"].keys() == {"key", "times", "every", "at", "timeout"}
     assert press["required"] == ["key"]
     assert "line" not in schema["$defs"]["phase"]["anyOf"][0]["properties"]

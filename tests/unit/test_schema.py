@@ -8,11 +8,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
+from support.examples import read
 
 from harness.scenario import STEP_TYPES, to_json_schema
-from harness.scenario.expansion import EXPANDED_KEYS
-from harness.scenario.model import Scenario
+from harness.scenario.model import EXPANDED_KEYS, Scenario
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted((REPOSITORY / "scenarios").rglob("*.yaml"))
@@ -36,7 +35,7 @@ REFUSED = [
 
 
 def errors(text: str) -> list[str]:
-    return [error.message for error in VALIDATOR.iter_errors(yaml.safe_load(text))]
+    return [error.message for error in VALIDATOR.iter_errors(read(text))]
 
 
 def test_is_a_schema_of_2020_12() -> None:
@@ -75,7 +74,7 @@ def test_has_every_key_and_step() -> None:
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_accepts_the_suite(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    if "open" in yaml.safe_load(text):  # others are included
+    if "open" in read(text):  # others are included
         assert errors(text) == []
 
 

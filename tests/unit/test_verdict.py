@@ -13,9 +13,9 @@ from harness.checks import CheckResult, Status
 from harness.failure_table import failure_table
 from harness.metrics import PhaseSpan, measure
 from harness.recorder import Picture, Recording, Rect, Tick, TickClass
+from harness.result import Result
 from harness.scenario import Expectations, Phase, Scenario
 from harness.scenario.expectations import PhaseExpectations
-from harness.session import Result
 from harness.verdict import PageOutcome, Verdict, failures, judge, standing_checks
 
 LEFT, RIGHT = Rect(16, 64, 192, 128), Rect(400, 64, 192, 128)
