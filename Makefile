@@ -28,17 +28,19 @@ RUN ?= $(patsubst %/allure-results,%,$(firstword $(shell ls -td $(REPORTS)/*/all
 REPORT_HISTORY ?= $(REPORTS)/history.jsonl
 export REPORT_HISTORY := $(abspath $(REPORT_HISTORY))
 
+HAVE_RUN = $(or $(RUN),$(error nothing was recorded in $(REPORTS)/ yet; what to do: make demo, or make report RUN=FOLDER))
+
 report: $(VENV)/.installed $(REPORT_TOOLS) summary trends ## render the last run: Allure, one file, offline
-	node reports/render.mjs $(RUN)/allure-results $(REPORTS)/allure \
+	node reports/render.mjs $(HAVE_RUN)/allure-results $(REPORTS)/allure \
 	  $(REPORTS)/summary.html $(REPORTS)/trends.html
 
 gate: $(REPORT_TOOLS) ## Allure's quality gate on the last run; fails when the run may not pass
-	REPORT_RESULTS=$(abspath $(RUN)/allure-results) \
+	REPORT_RESULTS=$(abspath $(HAVE_RUN)/allure-results) \
 	  node reports/node_modules/allure/cli.js quality-gate --config reports/allurerc.mjs \
 	  $(abspath $(RUN)/allure-results)
 
 summary: $(VENV)/.installed ## one page of the last run, as Markdown and HTML
-	$(BIN)/harness summary $(RUN) --output $(REPORTS)
+	$(BIN)/harness summary $(HAVE_RUN) --output $(REPORTS)
 
 trends: $(VENV)/.installed ## curves over the baselines and benchmarks that were kept
 	$(BIN)/harness trends --output $(REPORTS)/trends.html
