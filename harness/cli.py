@@ -18,9 +18,11 @@ from rich.status import Status as Spinner
 from rich.table import Table
 
 from . import __version__, compare, doctor
+from .allure_report import AllureRun, AllureSteps, apply, attach, show_replayed
 from .baseline import Storage, open_run
 from .checks import Status
 from .errors import EnvironmentProblem, HarnessError, ScenarioError
+from .explanation import explain
 from .movement import HEAD, Comparison, Outcome, compare_runs
 from .observer import Counting, Observer
 from .recorder import RecorderSettings
@@ -28,13 +30,15 @@ from .replay import require_tapes
 from .report import MEASURES_HEAD, measures_row
 from .result import Result
 from .run import RunOptions, run_scenario
-from .scenario import load_scenarios
+from .scenario import Scenario, load_scenarios
 from .scenario.loader import assignment
 from .scenario.nearest import unknown
 from .scenario.schema import to_json_schema
 from .starter import write_starter
+from .summary import write_summary
 from .tape import SUFFIX, Tape
 from .tolerance import Tolerance, families, parse_option
+from .trends import write_trends
 
 _STYLE = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_RUN: "yellow"}
 _MOVED_STYLE = {Outcome.REGRESSED: "bold red", Outcome.IMPROVED: "green"}
@@ -201,6 +205,16 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             )
     if arguments.tape_replay is not None:
         require_tapes(arguments.tape_replay, scenarios)
+    with AllureRun(arguments.output, Path()) as results:
+        return _play_all(scenarios, arguments, console, results)
+
+
+def _play_all(
+    scenarios: Sequence[Scenario],
+    arguments: argparse.Namespace,
+    console: Console,
+    results: AllureRun,
+) -> int:
     worst = 0
     for scenario in scenarios:
         console.print(scenario.full_title, style="bold", markup=False, highlight=False, end="  ")
@@ -217,13 +231,30 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             tape_record=arguments.tape_record,
             tape_replay=arguments.tape_replay,
         )
-        result = run_scenario(scenario, folder, options, Progressing(console))
+        result = _play(scenario, folder, options, console, results)
         show(result, console)
         if result.failure is not None:
             worst = max(worst, result.failure.exit_code)
         elif not result.passed:
             worst = max(worst, 1)
     return worst
+
+
+def _play(
+    scenario: Scenario, folder: Path, options: RunOptions, console: Console, results: AllureRun
+) -> Result:
+    with results.test(scenario) as test:
+        try:
+            result = run_scenario(scenario, folder, options, AllureSteps(Progressing(console)))
+        except HarnessError as error:
+            apply(explain(scenario, None, error), test)
+            raise
+        if options.tape_replay is not None:
+            show_replayed(scenario)
+        attach(result)
+        if not result.passed:
+            apply(explain(scenario, result, result.failure), test)
+    return result
 
 
 def _validate(arguments: argparse.Namespace, console: Console) -> int:
@@ -312,6 +343,25 @@ def _show_movements(comparison: Comparison, console: Console, *, everything: boo
     for note in comparison.notes:
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     console.print(comparison.summary, markup=False, highlight=False, soft_wrap=True)
+
+
+def _summary(arguments: argparse.Namespace, console: Console) -> int:
+    output = arguments.output or arguments.folder
+    for path in write_summary(arguments.folder, output, arguments.link):
+        console.print(f"written: {path}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _trends(arguments: argparse.Namespace, console: Console) -> int:
+    storage = Storage.at(arguments.storage, Path())
+    curves = write_trends(storage, arguments.benchmarks, arguments.output)
+    console.print(
+        f"written: {arguments.output}, {curves} curves",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 0
 
 
 def _schema(arguments: argparse.Namespace, console: Console) -> int:
@@ -512,6 +562,51 @@ metrics: """
     compared.add_argument("--all", action="store_true", help="also what stayed within")
     compared.add_argument("--json", action="store_true", help="everything, for programs")
     compared.set_defaults(act=_compare)
+
+    summary = commands.add_parser(
+        "summary",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="one page about a run, for a chat message, a job's summary or an issue",
+        description="Writes summary.md and summary.html: outcome, shares, bitrate and drops of "
+        "each scenario,\nwhat failed and where, and whether the machine kept up.",
+        epilog="examples:\n  harness summary reports/latest\n"
+        "  harness summary reports/demo --output reports --link https://ci.example/report",
+    )
+    summary.add_argument("folder", type=Path, help="folder of a run's recordings")
+    summary.add_argument(
+        "--output", type=Path, metavar="DIR", help="where to (default: the run's folder)"
+    )
+    summary.add_argument("--link", default="", metavar="URL", help="address of the full report")
+    summary.set_defaults(act=_summary)
+
+    trends = commands.add_parser(
+        "trends",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="baselines and benchmarks as curves over the runs that were kept",
+        description="Writes one page of HTML with a curve for each scenario and metric, and each "
+        "benchmark.",
+        epilog="example:\n  harness trends --output reports/trends.html",
+    )
+    trends.add_argument(
+        "--storage",
+        metavar="DIR",
+        help="folder of baselines (default: $UISPLICE_BASELINES, or .baselines)",
+    )
+    trends.add_argument(
+        "--benchmarks",
+        type=Path,
+        default=Path(".benchmarks"),
+        metavar="DIR",
+        help="folder of pytest-benchmark (default: %(default)s)",
+    )
+    trends.add_argument(
+        "--output",
+        type=Path,
+        default=Path("reports/trends.html"),
+        metavar="FILE",
+        help="default: %(default)s",
+    )
+    trends.set_defaults(act=_trends)
 
     schema = commands.add_parser(
         "schema",

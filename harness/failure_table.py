@@ -8,6 +8,8 @@ from .checks import CheckResult, Status
 from .verdict import WHOLE, Verdict
 
 FAILURE_HEAD = ("phase", "expectation", "measured", "limit", "margin", "ticks", "where to look")
+MUST_PASS = "must pass"
+"""The limit of a check, as a row has it."""
 
 
 def failure_rows(verdicts: Sequence[Verdict], checks: Sequence[CheckResult]) -> list[list[str]]:
@@ -22,7 +24,7 @@ def failure_rows(verdicts: Sequence[Verdict], checks: Sequence[CheckResult]) -> 
             WHOLE,
             c.name,
             c.status.value,
-            "must pass",
+            MUST_PASS,
             "",
             "" if c.tick is None else str(c.tick),
             c.summary,

@@ -22,7 +22,7 @@ import allure
 import pytest
 from playwright.sync_api import Page
 
-from . import baseline_plugin
+from . import allure_plugin, baseline_plugin
 from .allure_report import attach
 from .errors import ScenarioError
 from .headroom import complaints_in
@@ -96,6 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scenario: a YAML scenario, played in a real Chrome")
     config.stash[RUN] = Run(_recordings(config), _options(config))
     baseline_plugin.configure(config)
+    allure_plugin.configure(config, config.stash[RUN].folder)
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(_Workers(config), "uisplice-workers")
     if not _is_worker(config):

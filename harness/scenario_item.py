@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any
 
-import allure
 import pytest
 
 from . import baseline_plugin
-from .allure_report import AllureSteps, attach
-from .checks import Status
+from .allure_report import AllureSteps, Explainer, attach, describe, show_replayed
 from .errors import HarnessError, ScenarioError
-from .failure_table import failure_rows
+from .explanation import PhaseFacts, explain, phase_facts
 from .report import MEASURES_HEAD, measures_row
 from .result import Result
 from .run import RunOptions, run_scenario
 from .scenario import Scenario, load_scenarios
-
-Outcome = Literal["passed", "failed", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -33,16 +29,7 @@ class Run:
 
 
 RUN = pytest.StashKey[Run]()
-
-
-class PhaseFacts(TypedDict):
-    """How a phase ended, as plain data: what is wrong in `text`; `seconds` it lasted."""
-
-    name: str
-    line: int
-    outcome: Outcome
-    text: str
-    seconds: float
+EXPLAINER = pytest.StashKey[Explainer]()
 
 
 PHASES = "uisplice_phases"
@@ -95,12 +82,11 @@ class ScenarioItem(pytest.Item):
 
     def runtest(self) -> None:
         settings = self.config.stash[RUN]
-        allure.dynamic.title(self.scenario.full_title)
-        if self.scenario.description:
-            allure.dynamic.description(self.scenario.description)
-        allure.dynamic.feature("scenarios")
+        describe(self.scenario)
         folder = settings.folder / self.scenario.folder_name
         self.result = run_scenario(self.scenario, folder, settings.options, AllureSteps())
+        if settings.options.tape_replay is not None:
+            show_replayed(self.scenario)
         attach(self.result)
         self._describe(self.result)
         baseline_plugin.record(self.config, self, self.result, self.scenario.baseline)
@@ -127,8 +113,11 @@ class ScenarioItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
         if isinstance(error, (HarnessError, ScenarioFailure, baseline_plugin.BaselineRegression)):
+            raised = None if isinstance(error, ScenarioFailure) else error
+            explanation = explain(self.scenario, self.result, raised)
+            self.config.stash[EXPLAINER].pending = explanation
             # pytest's short summary shows the first line alone.
-            lines = [self._headline(error), "", str(error)]
+            lines = [explanation.headline, "", str(error)]
             if self.result is not None:
                 if isinstance(error, HarnessError) and self.result.failure_table:
                     lines += ["", self.result.failure_table]
@@ -138,50 +127,9 @@ class ScenarioItem(pytest.Item):
             return "\n".join(lines)
         return super().repr_failure(excinfo, style)
 
-    def _headline(self, error: BaseException) -> str:
-        if not isinstance(error, ScenarioFailure) or self.result is None:
-            return f"{self.path.name}: {str(error).splitlines()[0]}"
-        wrong = failure_rows(self.result.verdicts, self.result.checks)
-        phase, name, measured, limit, *_ = wrong[0]
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        return f"{self.path.name}: {phase}: {name} {limit}: measured {measured}{more}"
-
     def phase_facts(self) -> list[PhaseFacts]:
         """How each phase ended, once the scenario has been played."""
-        if self.result is None:
-            return []
-        measured = {}
-        if self.result.metrics is not None:
-            measured = {phase.name: phase for phase in self.result.metrics.phases}
-        facts: list[PhaseFacts] = []
-        for phase in self.scenario.phases:
-            reached = measured.get(phase.name)
-            outcome, text = self._outcome_of(phase.name, reached is not None)
-            seconds = reached.end - reached.start if reached else 0.0
-            facts.append(
-                {
-                    "name": phase.name,
-                    "line": phase.line,
-                    "outcome": outcome,
-                    "text": text,
-                    "seconds": seconds,
-                }
-            )
-        return facts
-
-    def _outcome_of(self, phase: str, reached: bool) -> tuple[Outcome, str]:
-        assert self.result is not None
-        wrong = [
-            f"{v.name} expected {v.limit}, measured {v.measured} ({v.status.value})"
-            for v in self.result.verdicts
-            if v.where == phase and v.status is not Status.PASSED
-        ]
-        failure, metrics = self.result.failure, self.result.metrics
-        if failure is not None and metrics is not None and metrics.phases[-1].name == phase:
-            wrong.insert(0, str(failure))
-        if wrong:
-            return "failed", "\n".join(wrong)
-        return ("passed", "") if reached else ("skipped", "phase not reached")
+        return phase_facts(self.scenario, self.result)
 
 
 class PhaseReports:

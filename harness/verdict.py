@@ -18,8 +18,9 @@ from .where_to_look import Part, look, look_for_drops, look_for_regions, nearest
 
 WHOLE = "whole recording"
 
-_BROKE_OFF = "the scenario broke off"
-_NOT_REACHED = "phase not reached"
+# What stands for the measure of an expectation that was not run.
+BROKE_OFF = "the scenario broke off"
+NOT_REACHED = "phase not reached"
 _CHECKS = {
     "decodes": ("decodes in FFmpeg", "decodes in OpenH264"),
     "exact": ("exact in FFmpeg", "exact in OpenH264"),
@@ -178,7 +179,7 @@ def _judge_stream(name: str, checks: Sequence[CheckResult], broke_off: str) -> _
     if len(results) != len(wanted):
         return _Answer("not checked", "", Status.NOT_RUN)
     if broke_off:
-        return _Answer(_BROKE_OFF, "", Status.NOT_RUN, broke_off)
+        return _Answer(BROKE_OFF, "", Status.NOT_RUN, broke_off)
     return _Answer(results[0].summary if name == "profile" else "true", "", Status.PASSED)
 
 
@@ -187,7 +188,7 @@ def _judge_part(expect: PhaseExpectations, part: Part) -> Iterator[Verdict]:
     window = max(1, round(seconds * part.settings.fps))
     for name, text, wanted in _asked(expect):
         if part.broke_off:
-            answer = _Answer(_BROKE_OFF, "", Status.NOT_RUN, part.broke_off)
+            answer = _Answer(BROKE_OFF, "", Status.NOT_RUN, part.broke_off)
         elif isinstance(wanted, Place):
             answer = _judge_place(wanted, part)
         else:
@@ -271,7 +272,7 @@ def judge(
     verdicts: list[Verdict] = []
     page = _Missing("not evaluated")
     if broke_off:
-        page = _Missing(_BROKE_OFF, broke_off)
+        page = _Missing(BROKE_OFF, broke_off)
     elif not recording.live:
         page = _Missing(
             "a replay has no page",
@@ -282,7 +283,7 @@ def judge(
         phase = measured.get(wanted.name)
         if phase is None:
             verdicts += [
-                Verdict(wanted.name, name, text, _NOT_REACHED, "", Status.NOT_RUN, 0, 0, broke_off)
+                Verdict(wanted.name, name, text, NOT_REACHED, "", Status.NOT_RUN, 0, 0, broke_off)
                 for name, text, _ in _asked(wanted.expect)
             ]
         else:
@@ -301,7 +302,7 @@ def judge(
                 broke_off="" if whole else broke_off,
             )
             verdicts += _judge_part(wanted.expect, part)
-        missing = page if phase else _Missing(_NOT_REACHED, broke_off)
+        missing = page if phase else _Missing(NOT_REACHED, broke_off)
         verdicts += _judge_page(wanted.name, wanted.expect, outcomes, missing)
     whole_part = Part(
         where=WHOLE,

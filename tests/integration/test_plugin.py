@@ -122,7 +122,7 @@ def test_two_workers_report_every_phase(pytester: pytest.Pytester, own_folder: P
     )
     # One folder for both workers, and every recording in it.
     folders = {path.name for path in (own_folder / "out").iterdir()}
-    assert folders == {"family-red", "family-blue", "breaks"}
+    assert folders == {"family-red", "family-blue", "breaks", "allure-results"}
     cases = ElementTree.parse(own_folder / "j.xml").iter("testcase")
     names = [case.get("name") for case in cases]
     assert names.count("family[red]") == 1
@@ -213,14 +213,14 @@ def test_a_passing_and_a_failing_scenario(pytester: pytest.Pytester, own_folder:
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "loud.yaml: loud",
-            "whole recording: shares.changed expected >= 90%, measured *failed; ticks 0..*",
+            "loud.yaml: whole recording: shares.changed >= 90%: measured *",
+            "whole recording  shares.changed *  >= 90% *",
             "evidence: *out/loud",
         ]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
     metrics = json.loads((own_folder / "out/quiet/metrics.json").read_text())
-    assert metrics["outcome"] == {"passed": True, "problems": []}
+    assert metrics["outcome"].items() >= {"passed": True, "problems": []}.items()
     assert (own_folder / "out/quiet/live_spliced.mkv").stat().st_size > 1000
     # The failing one keeps what a diagnosis needs, the passing one does not.
     assert (own_folder / "out/loud/live_spliced.digests").exists()
