@@ -45,6 +45,7 @@ RESULTS_NAME = "allure-results"
 
 _ALWAYS = {
     "report.html": ("report", "text/html", "html"),
+    "viewer.html": ("stream, picture by picture", "text/html", "html"),
     "metrics.json": ("metrics", "application/json", "json"),
     "live_spliced.mp4": ("stream, remuxed for browsers", "video/mp4", "mp4"),
 }
