@@ -45,6 +45,7 @@ from .scenario_item import (
     ScenarioItem,
 )
 from .session import Session, SessionSettings
+from .turns import PROCESSORS_EACH, Turns, at_once
 
 _LOOKS_LIKE_A_SCENARIO = re.compile(r"^open:", re.M)
 _WORKER_FOLDER = "uisplice_recordings"  # what the controller of pytest-xdist tells its workers
@@ -71,6 +72,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="set a variable of the scenarios, or choose one value of a matrix (repeatable)",
     )
     group.addoption(
+        "--at-once",
+        type=int,
+        metavar="N",
+        help="recordings at the same time under pytest-xdist; the others wait for their turn "
+        f"(default: one for every {PROCESSORS_EACH} processors, so {at_once()} here)",
+    )
+    group.addoption(
         "--wsi",
         choices=("virtual", "passthrough"),
         help="override the scenarios' wsi (passthrough: watch the window)",
@@ -94,13 +102,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--tape-record") and config.getoption("--tape-replay"):
         raise pytest.UsageError("--tape-record and --tape-replay exclude each other")
     config.addinivalue_line("markers", "scenario: a YAML scenario, played in a real Chrome")
-    config.stash[RUN] = Run(_recordings(config), _options(config))
+    turns = Turns(_at_once(config)) if _is_worker(config) else None
+    config.stash[RUN] = Run(_recordings(config), _options(config), turns)
     baseline_plugin.configure(config)
     allure_plugin.configure(config, config.stash[RUN].folder)
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(_Workers(config), "uisplice-workers")
     if not _is_worker(config):
         config.pluginmanager.register(PhaseReports(config), "uisplice-phases")
+
+
+def _at_once(config: pytest.Config) -> int:
+    chosen = config.getoption("--at-once")
+    if chosen is not None and chosen < 1:
+        raise pytest.UsageError("--at-once: at least 1")
+    return chosen or at_once()
 
 
 def _recordings(config: pytest.Config) -> Path:
@@ -137,8 +153,15 @@ def _options(config: pytest.Config) -> RunOptions:
     )
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    return f"uisplice: recordings go to {config.stash[RUN].folder}"
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    lines = [f"uisplice: recordings go to {config.stash[RUN].folder}"]
+    workers = getattr(config.option, "numprocesses", None)
+    if workers and workers > _at_once(config):
+        lines.append(
+            f"uisplice: {_at_once(config)} of {workers} workers records at a time, for each needs "
+            f"{PROCESSORS_EACH} processors (--at-once=N)"
+        )
+    return lines
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

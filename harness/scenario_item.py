@@ -17,6 +17,7 @@ from .report import MEASURES_HEAD, measures_row
 from .result import Result
 from .run import RunOptions, run_scenario
 from .scenario import Scenario, load_scenarios
+from .turns import Turns
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Run:
 
     folder: Path
     options: RunOptions
+    turns: Turns | None = None  # shared with other workers, where there are any
 
 
 RUN = pytest.StashKey[Run]()
@@ -79,6 +81,18 @@ class ScenarioItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, 0, f"scenario: {self.scenario.full_title}"
+
+    def setup(self) -> None:
+        if turns := self.config.stash[RUN].turns:
+            waited = turns.take()
+            if waited > 1:
+                self.add_report_section(
+                    "setup", "turns", f"waited {waited:.0f} s for processors of its own"
+                )
+
+    def teardown(self) -> None:
+        if turns := self.config.stash[RUN].turns:
+            turns.give_back()
 
     def runtest(self) -> None:
         settings = self.config.stash[RUN]
