@@ -57,10 +57,10 @@ screenshots: report ## the report's pages as pictures for docs/
 	  $(REPORTS)/summary.html docs/pictures
 
 test: setup ## all tests: units, real Chrome, scenarios
-	$(BIN)/python -m pytest $(ARGS)
+	scripts/run-tests.sh $(BIN)/python $(ARGS)
 
 test-fast: setup ## the unit tests only (seconds)
-	$(BIN)/python -m pytest tests/unit $(ARGS)
+	$(BIN)/python -m pytest tests/unit -n auto $(ARGS)
 
 BENCH = $(BIN)/python -m pytest benchmarks -q --benchmark-group-by=func \
   --benchmark-columns=min,median,iqr,rounds

@@ -62,6 +62,7 @@ def test_labels_parameters_and_attachments(results: dict[str, Any]) -> None:
     attached = {a["name"]: a["type"] for a in fine["attachments"]}
     assert attached == {
         "report": "text/html",
+        "stream, picture by picture": "text/html",
         "metrics": "application/json",
         "stream, remuxed for browsers": "video/mp4",
     }

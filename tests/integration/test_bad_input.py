@@ -220,7 +220,7 @@ def test_ctrl_c_with_two_workers(folder: Path):
     for name in names:
         scenario(folder, LONG).rename(folder / f"{name}.yaml")
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-n", "2", "--recordings", "out", "."],
+        [sys.executable, "-m", "pytest", "-n", "2", "--at-once", "2", "--recordings", "out", "."],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -122,7 +122,7 @@ def test_what_fails_by_itself_is_compared_and_not_kept(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "whole recording: keyframes expected 7, *",
+            "case.yaml: whole recording: keyframes 7: measured 1*",
             "* Still * psnr_y * regressed",
             "case.yaml::case: did not pass, so it is not kept as a baseline",
             "nothing was saved: no scenario was recorded and passed",
