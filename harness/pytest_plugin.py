@@ -203,6 +203,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             raise pytest.UsageError(f"--scenario-set: {unknown('variable', name, known)}")
 
 
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """`--collect-only` names each scenario's marks, which pytest itself does not show."""
+    if not config.option.collectonly:
+        return []
+    scenarios = [item for item in items if isinstance(item, ScenarioItem)]
+    return [
+        f"{item.nodeid}: {', '.join(dict.fromkeys(m.name for m in item.iter_markers()))}"
+        for item in scenarios
+    ]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

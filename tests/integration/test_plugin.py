@@ -86,6 +86,8 @@ def test_cases_tags_and_reasons_are_pytest_s_own(pytester: pytest.Pytester, own_
     run_().stdout.fnmatch_lines([*cases, "skipped.yaml::skipped"])
     result = run_("-m", "still and scenario")
     result.stdout.fnmatch_lines([*cases, "*2/3 tests collected*"])
+    whole = run(pytester, "--collect-only", "family.yaml")
+    whole.stdout.fnmatch_lines(["family.yaml::family[[]red[]]: *still*smoke*"])
     run_("-k", "blue").stdout.fnmatch_lines([cases[1], "*1/3 tests collected*"])
     result = run_("--scenario-set", "colour=green")
     result.stdout.fnmatch_lines(["family.yaml::family[[]green[]]"])
