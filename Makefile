@@ -26,16 +26,17 @@ demo: system $(VENV)/.installed ## record the ten-phase scenario, check it, say 
 # The run that was recorded last; another one: make report RUN=reports/demo
 RUN ?= $(patsubst %/allure-results,%,$(firstword $(shell ls -td $(REPORTS)/*/allure-results 2>/dev/null)))
 REPORT_HISTORY ?= $(REPORTS)/history.jsonl
-export REPORT_HISTORY := $(abspath $(REPORT_HISTORY))
+# Given to Allure alone: exported, `make test` would hand it on to what its tests render.
+WITH_HISTORY = REPORT_HISTORY=$(abspath $(REPORT_HISTORY))
 
 HAVE_RUN = $(or $(RUN),$(error nothing was recorded in $(REPORTS)/ yet; what to do: make demo, or make report RUN=FOLDER))
 
 report: $(VENV)/.installed $(REPORT_TOOLS) summary trends ## render the last run: Allure, one file, offline
-	node reports/render.mjs $(HAVE_RUN)/allure-results $(REPORTS)/allure \
+	$(WITH_HISTORY) node reports/render.mjs $(HAVE_RUN)/allure-results $(REPORTS)/allure \
 	  $(REPORTS)/summary.html $(REPORTS)/trends.html
 
 gate: $(REPORT_TOOLS) ## Allure's quality gate on the last run; fails when the run may not pass
-	REPORT_RESULTS=$(abspath $(HAVE_RUN)/allure-results) \
+	$(WITH_HISTORY) REPORT_RESULTS=$(abspath $(HAVE_RUN)/allure-results) \
 	  node reports/node_modules/allure/cli.js quality-gate --config reports/allurerc.mjs \
 	  $(abspath $(RUN)/allure-results)
 
