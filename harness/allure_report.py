@@ -45,13 +45,13 @@ RESULTS_NAME = "allure-results"
 
 _ALWAYS = {
     "report.html": ("report", "text/html", "html"),
-    "viewer.html": ("stream, picture by picture", "text/html", "html"),
     "metrics.json": ("metrics", "application/json", "json"),
     "live_spliced.mp4": ("stream, remuxed for browsers", "video/mp4", "mp4"),
 }
 # The evidence of a failure; a passing run of many scenarios stays small without it. No
 # browser plays Matroska: the stream is there to be saved.
 _FAILED = {
+    "viewer.html": ("stream, picture by picture", "text/html", "html"),
     "live_spliced.mkv": ("stream", "application/octet-stream", "mkv"),
     "chrome.log": ("Chrome and layer log", "text/plain", "log"),
     "ticks.csv": ("ticks", "text/csv", "csv"),
