@@ -138,19 +138,6 @@ def _ask_page(session: Session, scenario: Scenario, schedule: _Schedule, phase: 
         session.picture_of_failure(f"{phase.name} expectation")
 
 
-def _all_outcomes(
-    scenario: Scenario, found: Sequence[PageOutcome], why: str
-) -> tuple[PageOutcome, ...]:
-    """An outcome for every expectation of the page: what was not asked is not run."""
-    by_name = {(outcome.phase, outcome.text): outcome for outcome in found}
-    wanted = [(phase.name, one) for phase in scenario.phases for one in phase.expect.page]
-    wanted += [("", one) for one in scenario.expect.page]
-    return tuple(
-        by_name.get((name, one.subject)) or PageOutcome(name, one.subject, Status.NOT_RUN, why, 0)
-        for name, one in wanted
-    )
-
-
 def expected_ticks(scenario: Scenario) -> int | None:
     """Ticks of the whole scenario, where every phase has a duration."""
     seconds = 0.0
@@ -294,6 +281,9 @@ def _replay_scenario(scenario: Scenario, folder: Path, tapes: Path, observer: Ob
         )
         for span in tape.header.spans
     ]
+    # What the scenario has ceased to expect of the page since the tape was made is not judged.
+    asked = {(phase.name, one.subject) for phase in scenario.phases for one in phase.expect.page}
+    asked |= {("", one.subject) for one in scenario.expect.page}
     evidence = Evidence(scenario.full_title, folder, recording, missing=tape.header.missing)
     environment = environment_of(tape, settings)
     return _conclude(
@@ -304,6 +294,7 @@ def _replay_scenario(scenario: Scenario, folder: Path, tapes: Path, observer: Ob
             outcomes=[
                 PageOutcome(o.phase, o.text, Status(o.status), o.measured, o.tick)
                 for o in tape.header.outcomes
+                if (o.phase, o.text) in asked
             ],
         ),
         tape.header.marks,
@@ -339,11 +330,7 @@ def _conclude(
         metrics,
         evidence.recording,
         checks,
-        _all_outcomes(
-            scenario,
-            schedule.outcomes,
-            "the scenario broke off" if broke_off else "the tape was made without it",
-        ),
+        schedule.outcomes,
         broke_off=" ".join(broke_off.split()),
     )
     return conclude(evidence, metrics, verdicts, failure, observer, checks=checks)

@@ -275,8 +275,8 @@ def judge(
         page = _Missing(BROKE_OFF, broke_off)
     elif not recording.live:
         page = _Missing(
-            "a replay has no page",
-            "there is no browser while a tape is replayed: run it without --tape-replay",
+            "the tape was made without it",
+            "there is no page while a tape is replayed: run it without --tape-replay",
         )
     measured = {phase.name: phase for phase in metrics.phases}
     for wanted in scenario.phases:

@@ -524,7 +524,7 @@ PAGE = {"page": ["text=Play", "text=Play", {"to": "have page title", "value": "L
     ("how", "why"),
     [
         ({}, "not evaluated"),
-        ({"live": False}, "a replay has no page"),
+        ({"live": False}, "the tape was made without it"),
         ({"broke_off": "Chrome died"}, "the scenario broke off"),
         ({"spans": SPANS[:1], "broke_off": "Chrome died"}, "phase not reached"),
     ],
