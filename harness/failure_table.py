@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .checks import CheckResult, Status
+from .text_table import aligned, column_widths
 from .verdict import WHOLE, Verdict
 
 FAILURE_HEAD = ("phase", "expectation", "measured", "limit", "margin", "ticks", "where to look")
@@ -40,15 +41,9 @@ def failure_table(verdicts: Sequence[Verdict], checks: Sequence[CheckResult]) ->
     rows = failure_rows(verdicts, checks)
     if not rows:
         return ""
-    widths = [
-        max(len(line[column]) for line in (FAILURE_HEAD, *rows))
-        for column in range(len(FAILURE_HEAD))
-    ]
-    rule = ["-" * width for width in (*widths[:-1], len(FAILURE_HEAD[-1]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in (FAILURE_HEAD, rule, *rows)
-    )
+    rule = ["-" * width for width in column_widths([FAILURE_HEAD, *rows])]
+    rule[-1] = "-" * len(FAILURE_HEAD[-1])
+    return aligned([FAILURE_HEAD, rule, *rows])
 
 
 def _measured(verdict: Verdict) -> str:

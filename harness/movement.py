@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from .baseline import ScenarioMetrics
 from .errors import BaselineError
+from .text_table import aligned
 from .tolerance import METRICS, Metric, Tolerance, Worse, tolerance_of
 from .verdict import WHOLE
 
@@ -226,25 +227,12 @@ def require_same_environment(before: ScenarioMetrics, now: ScenarioMetrics) -> N
             )
 
 
-def aligned(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table as plain text: columns as wide as they need, numbers to the right."""
-    table = [head, *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
-    right = [name in ("before", "now", "change") for name in head]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in table
-    )
-
-
 def text_table(comparison: Comparison) -> str:
     """What moved, regressions first, then what could not be compared, then the counts."""
     lines = []
     if comparison.notable:
-        lines.append(aligned(HEAD, [movement.row for movement in comparison.notable]))
+        right = [HEAD.index(name) for name in ("before", "now", "change")]
+        lines.append(aligned([HEAD, *(m.row for m in comparison.notable)], right))
     return "\n".join([*lines, *comparison.notes, comparison.summary])
 
 

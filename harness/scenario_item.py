@@ -17,6 +17,7 @@ from .report import MEASURES_HEAD, measures_row
 from .result import Result
 from .run import RunOptions, run_scenario
 from .scenario import Scenario, load_scenarios
+from .text_table import aligned
 from .turns import Turns
 
 
@@ -193,13 +194,6 @@ def text_table(result: Result) -> str:
     rows = [MEASURES_HEAD]
     rows += [measures_row(p.name, p.measures) for p in result.metrics.phases]
     rows.append(measures_row("whole recording", result.metrics.total))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(MEASURES_HEAD))]
-    lines = [
-        "  ".join(
-            cell.ljust(w) if i == 0 else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
+    lines = [aligned(rows, right=range(1, len(MEASURES_HEAD)))]
     lines += [f"{c.status.value}: {c.name}: {c.summary}" for c in result.checks]
     return "\n".join([*lines, f"files: {result.folder}"])
