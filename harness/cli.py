@@ -31,8 +31,7 @@ from .report import MEASURES_HEAD, measures_row
 from .result import Result
 from .run import RunOptions, run_scenario
 from .scenario import Scenario, load_scenarios
-from .scenario.loader import assignment
-from .scenario.nearest import unknown
+from .scenario.loader import assignment, unknown_variable
 from .scenario.schema import to_json_schema
 from .starter import write_starter
 from .summary import write_summary
@@ -194,15 +193,9 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         for path in arguments.scenario
         for scenario in load_scenarios(path, dict(arguments.set))
     ]
-    for name, _ in arguments.set:
-        if not any(name in dict(scenario.variables) for scenario in scenarios):
-            known = sorted({known for scenario in scenarios for known, _ in scenario.variables})
-            raise ScenarioError(
-                f"--set {name}: {unknown('variable', name, known)}"
-                if known
-                else f"--set {name}: the scenarios have no variables",
-                "a scenario's variables stand under 'variables' and 'matrix'",
-            )
+    if wrong := unknown_variable(dict(arguments.set), scenarios):
+        remedy = "a scenario's variables stand under 'variables' and 'matrix'"
+        raise ScenarioError(f"--set: {wrong}", remedy)
     if arguments.tape_replay is not None:
         require_tapes(arguments.tape_replay, scenarios)
     with AllureRun(arguments.output, Path()) as results:

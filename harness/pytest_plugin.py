@@ -32,7 +32,7 @@ from .recorder import RecorderSettings
 from .result import Result, conclude
 from .run import RunOptions, run_scenario
 from .scenario import load_scenario
-from .scenario.loader import assignment
+from .scenario.loader import assignment, unknown_variable
 from .scenario.nearest import unknown
 from .scenario_item import (
     PHASE,
@@ -197,10 +197,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not given or session.testsfailed:
         return
     scenarios = [item.scenario for item in session.items if isinstance(item, ScenarioItem)]
-    known = sorted({name for scenario in scenarios for name, _ in scenario.variables})
-    for name in given:
-        if scenarios and name not in known:
-            raise pytest.UsageError(f"--scenario-set: {unknown('variable', name, known)}")
+    if scenarios and (wrong := unknown_variable(given, scenarios)):
+        raise pytest.UsageError(f"--scenario-set: {wrong}")
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
@@ -385,10 +383,8 @@ def play(request: pytest.FixtureRequest) -> Callable[..., Result]:
     def play_file(path: str | Path, **variables: object) -> Result:
         texts = {name: str(value) for name, value in variables.items()}
         scenario = load_scenario(request.path.parent / path, texts)
-        for name in texts:
-            if name not in dict(scenario.variables):
-                known = [known for known, _ in scenario.variables]
-                raise ScenarioError(f"{path}: {unknown('variable', name, known)}")
+        if wrong := unknown_variable(texts, [scenario]):
+            raise ScenarioError(f"{path}: {wrong}")
         test = re.sub(r"[^\w.-]+", "-", request.node.name)
         result = run_scenario(
             scenario, run.folder / test / scenario.folder_name, run.options, Observer()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,6 +20,7 @@ from .located import (
 )
 from .located import Mapping as Tree
 from .model import Scenario
+from .nearest import unknown
 from .normal_form import normal_form
 from .problems import problems_of
 
@@ -120,6 +121,17 @@ def assignment(text: str) -> tuple[str, str]:
     if not sign or not name.isidentifier():
         raise ValueError(f"'{text}' is not NAME=VALUE")
     return name, value
+
+
+def unknown_variable(names: Iterable[str], scenarios: Iterable[Scenario]) -> str | None:
+    """A sentence about the first of `names` that is a variable of no scenario, or None."""
+    known = sorted({name for scenario in scenarios for name, _ in scenario.variables})
+    for name in names:
+        if name not in known:
+            if not known:
+                return f"'{name}' is set, but there are no variables"
+            return unknown("variable", name, known)
+    return None
 
 
 def display_path(path: Path) -> str:
