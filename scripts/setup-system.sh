@@ -5,6 +5,7 @@
 set -eu
 
 build="gcc g++ cmake ninja-build pkg-config libx264-dev libyuv-dev libopenh264-dev libvulkan-dev"
+build="$build libffmpeg-nvenc-dev"  # the public headers of NVENC, NVDEC and the CUDA driver
 python="python3 python3-venv python3-dev"
 # Inter for the look-alike site; DejaVu has its other letterings and every other page.
 run="xvfb mesa-vulkan-drivers ffmpeg fonts-dejavu-core fonts-inter ca-certificates"
