@@ -67,6 +67,7 @@ _ENVIRONMENT = {
     "vulkan driver": "driver",
     "encoder": "backend",
     "wsi": "wsi",
+    "encode": "encode",
     "system": "system",
     "python": "python",
     "replayed from": "replayed from",

@@ -133,6 +133,8 @@ def environment_id(environment: Mapping[str, str]) -> str:
     ]
     if environment.get("wsi") == "passthrough":
         parts.append("passthrough")
+    if environment.get("encode") == "layer":
+        parts.append("layer")
     if "replayed from" in environment:
         parts.append("tape")
     return "_".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-.") for part in parts)

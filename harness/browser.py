@@ -141,13 +141,17 @@ class LayerEnvironment:
     """What the capture layer in Chrome's GPU process is told.
 
     `folder` holds its manifest, `ring` names the shared memory ("/..."), `log` is the
-    layer's own verbosity ("" leaves the layer's default).
+    layer's own verbosity ("" leaves the layer's default). `encoders` is the library with
+    which it encodes, for a ring that says so, and `spool` the file where the frames go
+    for a tape then.
     """
 
     folder: Path
     ring: str
     wsi: Literal["virtual", "passthrough"] = "virtual"
     log: str = ""
+    encoders: Path | None = None
+    spool: Path | None = None
 
     def variables(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """Environment variables; a layer path that is already set is kept, after ours."""
@@ -164,6 +168,10 @@ class LayerEnvironment:
         }
         if self.log:
             variables["UIS_LOG"] = self.log
+        if self.encoders:
+            variables["UISPLICE_LIBRARY"] = str(self.encoders.absolute())
+        if self.spool:
+            variables["UISPLICE_SPOOL"] = str(self.spool)
         return variables
 
 

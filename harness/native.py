@@ -20,6 +20,7 @@ from .errors import EnvironmentProblem
 
 LAYER_NAME = "VK_LAYER_UISPLICE_capture"
 LAYER_LIBRARY = "libVkLayer_uisplice.so"
+LIBRARY = "libuisplice.so"
 LAYER_MANIFEST = "VkLayer_uisplice.json"
 
 _BETWEEN_MARKS = re.compile(r"/\* cffi: begin \*/(.*?)/\* cffi: end \*/", re.S)
@@ -44,10 +45,10 @@ def library_dir() -> Path:
     if chosen := os.environ.get("UISPLICE_LIB_DIR"):
         candidates = [Path(chosen)]
     for folder in candidates:
-        if (folder / "libuisplice.so").is_file():
+        if (folder / LIBRARY).is_file():
             return folder
     raise EnvironmentProblem(
-        "the native library libuisplice.so was not found in "
+        f"the native library {LIBRARY} was not found in "
         + " or ".join(str(c) for c in candidates),
         "build and install the package: `make build` in a checkout, or `pip install .`",
     )
@@ -104,10 +105,11 @@ class Library:
 def native() -> Library:
     """The recorder's library."""
     return Library(
-        "libuisplice.so",
+        LIBRARY,
         "frame_ring.h",
         "dirty_map.h",
         "recorder.h",
+        "encode_host.h",
         "pipeline.h",
         "spool.h",
         "bitstream.h",

@@ -84,6 +84,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="override the scenarios' wsi (passthrough: watch the window)",
     )
     group.addoption(
+        "--encode",
+        choices=("recorder", "layer"),
+        help="override the scenarios' encode: whose process encodes (layer: Chrome's own)",
+    )
+    group.addoption(
         "--tape-record",
         metavar="DIR",
         type=Path,
@@ -148,6 +153,7 @@ def _options(config: pytest.Config) -> RunOptions:
     return RunOptions(
         browser=config.getoption("--browser-path"),
         wsi=cast('Literal["virtual", "passthrough"] | None', config.getoption("--wsi")),
+        encode=cast('Literal["recorder", "layer"] | None', config.getoption("--encode")),
         tape_record=config.getoption("--tape-record"),
         tape_replay=config.getoption("--tape-replay"),
     )
@@ -341,6 +347,7 @@ def recording(
             "title": request.node.name,
             "clip_folders": (request.path.parent,),
             "wsi": run.options.wsi or "virtual",
+            "encode": run.options.encode or "recorder",
             "browser": run.options.browser,
             "scenario_path": request.path,
             **session_settings,

@@ -238,7 +238,10 @@ class Recorder:
                 raise RecorderError(f"cannot keep frames for a tape: {os.strerror(-rc)}")
         rc = self._native.lib.uis_recorder_start(self._pointer, 0)
         if rc != 0:
-            raise RecorderError(f"the recorder does not start ({rc})")
+            raise RecorderError(
+                self.failed or f"the recorder does not start: {os.strerror(-rc)}",
+                "read chrome.log, where encoders run in Chrome; see docs/scenarios.md",
+            )
         self._started = True
         self._thread.start()
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from .errors import EnvironmentProblem
 from .native import native
@@ -67,6 +67,8 @@ class FrameRing:
         width, height: of the main window, pixels. The layer captures the
             swapchain of this size.
         slots: frames the ring can hold; 12 are half a second at 24 a second.
+        encode: "layer": the layer's process reads and encodes the frames, and what it
+            codes comes back through the same object.
 
     Raises:
         EnvironmentProblem: shared memory is not to be had.
@@ -74,16 +76,23 @@ class FrameRing:
 
     _ordinals = itertools.count()
 
-    def __init__(self, width: int, height: int, slots: int = 12) -> None:
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        slots: int = 12,
+        encode: Literal["recorder", "layer"] = "recorder",
+    ) -> None:
         self._native = native()
-        ffi = self._native.ffi
+        ffi, lib = self._native.ffi, self._native.lib
         _remove_stale()
         # pid first: a stale object can be told from a live one by eye and by `doctor`.
         self.name = f"/uisplice-{os.getpid()}-{next(self._ordinals)}-{secrets.token_hex(4)}"
         out = ffi.new("uis_ring **")
         error = ffi.new("char[]", _ERROR_SIZE)
-        rc = self._native.lib.uis_ring_create(
-            self.name.encode(), width, height, slots, out, error, _ERROR_SIZE
+        side = lib.UIS_ENCODE_LAYER if encode == "layer" else lib.UIS_ENCODE_RECORDER
+        rc = lib.uis_ring_create(
+            self.name.encode(), width, height, slots, side, out, error, _ERROR_SIZE
         )
         if rc != 0:
             raise EnvironmentProblem(

@@ -48,6 +48,7 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
         clips=scenario.clips,
         clip_folders=(scenario.path.parent,),
         wsi=options.wsi or scenario.wsi,
+        encode=options.encode or scenario.encode,
         scale=scenario.device_pixel_ratio,
         ready=scenario.ready,
         timeout=scenario.timeout,
@@ -71,6 +72,7 @@ class RunOptions:
 
     browser: str | None = None
     wsi: Literal["virtual", "passthrough"] | None = None
+    encode: Literal["recorder", "layer"] | None = None
     display: str | None = None
     port: int = 0
     tape_record: Path | None = None

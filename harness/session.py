@@ -29,7 +29,7 @@ from .errors import (
 from .headroom import Usage, UsageMeter
 from .media import prepare_clips
 from .metrics import Mark
-from .native import layer_dir, native
+from .native import LIBRARY, layer_dir, native
 from .observer import Observer
 from .page_setup import NetworkShaper, StorageState, restore
 from .recorder import Recorder, RecorderSettings, Recording
@@ -55,6 +55,7 @@ class SessionSettings:
     `/media/NAME.mp4`; open is a path on the site or a URL. ready is a selector (or Locator)
     that must be visible before recording. scale is device pixels a CSS pixel: the
     recorder's size stays, the page has the less room. browser and display None: found.
+    encode "layer": encoders run in Chrome's GPU process, beside the capture.
     storage_state is a file in Playwright's form; network shapes the page's requests;
     variables are a scenario's, for steps in Python.
     """
@@ -67,6 +68,7 @@ class SessionSettings:
     clips: tuple[str, ...] = ()
     clip_folders: tuple[Path, ...] = ()
     wsi: Literal["virtual", "passthrough"] = "virtual"
+    encode: Literal["recorder", "layer"] = "recorder"
     scale: float = 1
     ready: str | Locator | None = None
     timeout: float = 10.0
@@ -151,9 +153,14 @@ class Session:
             display = self._cleanup.enter_context(VirtualDisplay(r.width, r.height, s.display))
             # The ring outlives Chrome, and the recorder's end is pushed last: it goes first.
             self._ring = self._cleanup.enter_context(
-                FrameRing(r.width, r.height, slots=_SLOTS if self._spool is None else _TAPE_SLOTS)
+                FrameRing(
+                    r.width,
+                    r.height,
+                    slots=_SLOTS if self._spool is None else _TAPE_SLOTS,
+                    encode=s.encode,
+                )
             )
-            layer = LayerEnvironment(folder=layers, ring=self._ring.name, wsi=s.wsi)
+            layer = LayerEnvironment(layers, self._ring.name, s.wsi, **self._layer_side(layers))
             self._browser = self._cleanup.enter_context(
                 BrowserSession(
                     executable,
@@ -192,6 +199,16 @@ class Session:
             self._cleanup.__exit__(type(error), error, error.__traceback__)
             raise
         return self
+
+    def _layer_side(self, layers: Path) -> dict[str, Path]:
+        """What the layer needs besides to encode in Chrome's process: the library, and a name
+        for the spool, which has none in the file system."""
+        if self.settings.encode != "layer":
+            return {}
+        paths = {"encoders": layers / LIBRARY}
+        if self._spool is not None:
+            paths["spool"] = Path(f"/proc/{os.getpid()}/fd/{self._spool.fileno()}")
+        return paths
 
     def __exit__(
         self,
@@ -320,6 +337,7 @@ class Session:
             "browser": self._browser.version if self._browser else "",
             "vulkan device": counters.device,
             "wsi": "passthrough" if counters.passthrough else "virtual",
+            "encode": self.settings.encode,
             "encoder": f"libx264 {library.text(library.lib.uis_x264_version())}",
             "preset": self.settings.recorder.preset,
             "qp": str(self.settings.recorder.qp),

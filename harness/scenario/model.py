@@ -157,6 +157,7 @@ class Scenario(Frozen):
     device_pixel_ratio: Annotated[float, BeforeValidator(decimal(1, 4))] = 1.0
     fps: Annotated[int, BeforeValidator(whole(1, 60))] = 24
     wsi: Literal["virtual", "passthrough"] = "virtual"
+    encode: Literal["recorder", "layer"] = "recorder"
     encoder: EncoderSettings = EncoderSettings()
     storage_state: Text | None = None
     network: Network = Network()

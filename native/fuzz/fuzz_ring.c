@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static size_t valid_object(const char *name, uint8_t *out, size_t capacity) {
     uis_ring *ring;
     char err[256];
-    if (uis_ring_create(name, SIDE, SIDE, SLOTS, &ring, err, sizeof err) != 0)
+    if (uis_ring_create(name, SIDE, SIDE, SLOTS, UIS_ENCODE_RECORDER, &ring, err, sizeof err) != 0)
         abort();
     for (uint32_t i = 1; i < SLOTS; i++) {
         uis_ring_slot *slot = uis_ring_begin_write(ring);

@@ -22,6 +22,11 @@
 
 /* A writer of regions that holds the lock for longer than this is gone. */
 #define REGION_WAIT_NS 20000000u
+/* The encode link: its control words, and then bytes a macroblock of the view for the
+ * stream. H.264 allows 400 a macroblock (A.3.1), digests are 8: two of the largest
+ * pictures that can be, or seconds of usual ones. */
+#define LINK_CONTROL_BYTES 8192u
+#define LINK_BYTES_EACH_MB 1024u
 
 struct uis_ring {
     uis_ring_header *header;
@@ -31,6 +36,7 @@ struct uis_ring {
     uint32_t slot_count;
     uint64_t slots_offset;
     uint64_t slot_stride;
+    uint64_t link_offset, link_size;
     bool owner;
     char name[NAME_MAX];
 };
@@ -57,8 +63,13 @@ uint64_t uis_now_ns(void) {
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+static uint64_t link_bytes(uint32_t width, uint32_t height) {
+    const uint64_t mbs = (uint64_t)((width + 15) / 16) * ((height + 15) / 16);
+    return align_up(LINK_CONTROL_BYTES + mbs * LINK_BYTES_EACH_MB, 4096);
+}
+
 int uis_ring_create(const char *name, uint32_t width, uint32_t height, uint32_t slots,
-                    uis_ring **out, char *err, size_t err_size) {
+                    uint32_t encode, uis_ring **out, char *err, size_t err_size) {
     *out = NULL;
     if (!name || name[0] != '/' || strchr(name + 1, '/') || strlen(name) >= NAME_MAX)
         return fail(-EINVAL, err, err_size, "frame ring name must be one path component after '/'");
@@ -68,11 +79,15 @@ int uis_ring_create(const char *name, uint32_t width, uint32_t height, uint32_t 
     if (slots < 2 || slots > UIS_RING_MAX_SLOTS)
         return fail(-EINVAL, err, err_size, "frame ring needs 2 to %d slots, not %u",
                     UIS_RING_MAX_SLOTS, slots);
+    if (encode > UIS_ENCODE_LAYER)
+        return fail(-EINVAL, err, err_size, "who encodes must be 0 or 1, not %u", encode);
 
     const uint64_t slots_offset = align_up(sizeof(uis_ring_header), 4096);
     const uint64_t slot_stride =
         UIS_RING_SLOT_HEADER + align_up((uint64_t)width * height * 4, 4096);
-    const uint64_t total = slots_offset + slot_stride * slots;
+    const uint64_t link_offset = slots_offset + slot_stride * slots;
+    const uint64_t link_size = encode == UIS_ENCODE_LAYER ? link_bytes(width, height) : 0;
+    const uint64_t total = link_offset + link_size;
 
     int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
@@ -109,6 +124,8 @@ int uis_ring_create(const char *name, uint32_t width, uint32_t height, uint32_t 
     ring->slot_count = slots;
     ring->slots_offset = slots_offset;
     ring->slot_stride = slot_stride;
+    ring->link_offset = link_offset;
+    ring->link_size = link_size;
     ring->owner = true;
     snprintf(ring->name, sizeof ring->name, "%s", name);
 
@@ -119,6 +136,9 @@ int uis_ring_create(const char *name, uint32_t width, uint32_t height, uint32_t 
     h->slot_count = slots;
     h->slots_offset = slots_offset;
     h->slot_stride = slot_stride;
+    h->encode = encode;
+    h->link_offset = link_offset;
+    h->link_size = link_size;
     h->width = h->max_width = width;
     h->height = h->max_height = height;
     h->reader_pid = (uint32_t)getpid();
@@ -161,13 +181,18 @@ int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size
                  "rebuild the layer and the native library together",
                  h->version, UIS_RING_VERSION);
         problem = text;
-    } else if (h->header_size != sizeof *h || h->total_size != size ||
-               h->slots_offset < sizeof *h || h->slots_offset % 4096 != 0 ||
-               h->slots_offset > size || h->slot_count < 2 || h->slot_count > UIS_RING_MAX_SLOTS ||
-               h->slot_stride > size || h->slot_stride % 4096 != 0 ||
-               h->slots_offset + h->slot_stride * h->slot_count != size || h->max_width > 16384 ||
-               h->max_height > 16384 ||
-               h->slot_stride < UIS_RING_SLOT_HEADER + (uint64_t)h->max_width * h->max_height * 4)
+    } else if (h->encode > UIS_ENCODE_LAYER || h->link_size > size ||
+               (h->link_size == 0) != (h->encode == UIS_ENCODE_RECORDER) ||
+               (h->link_size != 0 && h->link_size <= LINK_CONTROL_BYTES) ||
+               h->link_offset != size - h->link_size)
+        problem = "has an encode link that does not fit";
+    else if (h->header_size != sizeof *h || h->total_size != size || h->slots_offset < sizeof *h ||
+             h->slots_offset % 4096 != 0 || h->slots_offset > size || h->slot_count < 2 ||
+             h->slot_count > UIS_RING_MAX_SLOTS || h->slot_stride > size ||
+             h->slot_stride % 4096 != 0 ||
+             h->slots_offset + h->slot_stride * h->slot_count != h->link_offset ||
+             h->max_width > 16384 || h->max_height > 16384 ||
+             h->slot_stride < UIS_RING_SLOT_HEADER + (uint64_t)h->max_width * h->max_height * 4)
         problem = "has sizes that do not fit together";
     if (problem) {
         int rc = fail(-EPROTO, err, err_size, "frame ring %s %s", name, problem);
@@ -184,6 +209,8 @@ int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size
     ring->slot_count = h->slot_count;
     ring->slots_offset = h->slots_offset;
     ring->slot_stride = h->slot_stride;
+    ring->link_offset = h->link_offset;
+    ring->link_size = h->link_size;
     snprintf(ring->name, sizeof ring->name, "%s", name);
     *out = ring;
     return 0;
@@ -211,6 +238,11 @@ uis_ring_header *uis_ring_get_header(uis_ring *ring) {
 
 uint8_t *uis_ring_slot_pixels(uis_ring_slot *slot) {
     return (uint8_t *)slot + UIS_RING_SLOT_HEADER;
+}
+
+uint8_t *uis_ring_link(uis_ring *ring, uint64_t *size) {
+    *size = ring->link_size;
+    return ring->link_size ? (uint8_t *)ring->header + ring->link_offset : NULL;
 }
 
 static uis_ring_slot *slot_at(uis_ring *ring, uint32_t index) {
@@ -258,8 +290,7 @@ uis_ring_slot *uis_ring_begin_write(uis_ring *ring) {
 void uis_ring_publish(uis_ring *ring, uis_ring_slot *slot) {
     __atomic_store_n(&slot->state, UIS_SLOT_READY, __ATOMIC_RELEASE);
     __atomic_add_fetch(&ring->header->published, 1, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&ring->header->publish_word, 1, __ATOMIC_RELEASE);
-    syscall(SYS_futex, &ring->header->publish_word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    uis_shared_wake(&ring->header->publish_word);
 }
 
 void uis_ring_cancel(uis_ring *ring, uis_ring_slot *slot) {
@@ -300,11 +331,25 @@ void uis_ring_release(uis_ring_slot *slot) {
     __atomic_store_n(&slot->state, UIS_SLOT_FREE, __ATOMIC_RELEASE);
 }
 
+void uis_ring_drop_reader(uis_ring *ring) {
+    for (uint32_t i = 0; i < ring->slot_count; i++)
+        move_state(slot_at(ring, i), UIS_SLOT_READING, UIS_SLOT_FREE);
+}
+
 void uis_ring_wait(uis_ring *ring, uint32_t seen, uint64_t timeout_ns) {
+    uis_shared_wait(&ring->header->publish_word, seen, timeout_ns);
+}
+
+void uis_shared_wait(uint32_t *word, uint32_t seen, uint64_t timeout_ns) {
     struct timespec ts = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
                           .tv_nsec = (long)(timeout_ns % 1000000000u)};
-    /* Not FUTEX_PRIVATE: writer and reader are different processes. */
-    syscall(SYS_futex, &ring->header->publish_word, FUTEX_WAIT, seen, &ts, NULL, 0);
+    /* Not FUTEX_PRIVATE: who waits and who wakes are different processes. */
+    syscall(SYS_futex, word, FUTEX_WAIT, seen, &ts, NULL, 0);
+}
+
+void uis_shared_wake(uint32_t *word) {
+    __atomic_add_fetch(word, 1, __ATOMIC_SEQ_CST);
+    syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 void uis_ring_set_regions(uis_ring *ring, const uis_video_region *regions, uint32_t count) {

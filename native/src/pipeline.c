@@ -16,7 +16,7 @@ struct uis_pipeline {
     uint8_t *map;
 };
 
-static int check(const uis_recorder_config *c, char *err, size_t size) {
+int uis_pipeline_check(const uis_recorder_config *c, char *err, size_t size) {
     if (c->width < 16 || c->height < 16 || c->width > 16384 || c->height > 16384 || c->width % 2 ||
         c->height % 2)
         snprintf(err, size, "the view must be even and 16x16 to 16384x16384, not %ux%u", c->width,
@@ -46,7 +46,7 @@ static int check(const uis_recorder_config *c, char *err, size_t size) {
 int uis_pipeline_open(const uis_recorder_config *config, uis_pipeline **out, char *err,
                       size_t err_size) {
     *out = NULL;
-    int rc = check(config, err, err_size);
+    int rc = uis_pipeline_check(config, err, err_size);
     if (rc != 0)
         return rc;
     uis_pipeline *p = calloc(1, sizeof *p);

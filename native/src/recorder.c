@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The recorder's thread: clock, ring, accounts, queue. */
+ * The recorder that encodes in this process: clock, ring, accounts, queue. */
 #define _GNU_SOURCE
-#include "uisplice/recorder.h"
+#include "recorder_kind.h"
 
 #include "bits.h"
 #include "uisplice/pipeline.h"
@@ -30,7 +30,8 @@ typedef struct canvas {
     uint32_t width, height; /* of the window in it; all else is black */
 } canvas;
 
-struct uis_recorder {
+typedef struct local_recorder {
+    uis_recorder base;
     uis_recorder_config config;
     uis_ring *ring;
     uis_pipeline *pipeline;
@@ -40,6 +41,7 @@ struct uis_recorder {
     pthread_mutex_t lock; /* guards all below, down to the blank line */
     pthread_cond_t wake;  /* queue, stop, start; CLOCK_MONOTONIC */
     record *head, *tail;
+    size_t queued, queue_limit; /* bytes in the queue; the thread waits above a limit (0: none) */
     bool over, failed, abort;
     uint64_t origin_ns; /* 0: not started */
     uint64_t end_ns;    /* 0: no end yet */
@@ -62,9 +64,9 @@ struct uis_recorder {
     uint64_t last_sequence;
     uint64_t dropped;      /* from gaps */
     uint64_t ring_dropped; /* the ring's own count when the recording began */
-};
+} local_recorder;
 
-static uint64_t tick_time(const uis_recorder *r, uint64_t origin, uint64_t k) {
+static uint64_t tick_time(const local_recorder *r, uint64_t origin, uint64_t k) {
     /* 128 bits: k * 1e9 * den passes 64 after days, and we never round twice. */
     return origin +
            (uint64_t)((unsigned __int128)k * 1000000000u * r->config.fps_den / r->config.fps_num);
@@ -75,7 +77,7 @@ static struct timespec to_timespec(uint64_t ns) {
                              .tv_nsec = (long)(ns % 1000000000u)};
 }
 
-static uint64_t ring_dropped(const uis_recorder *r) {
+static uint64_t ring_dropped(const local_recorder *r) {
     const uis_ring_header *h = uis_ring_get_header(r->ring);
     return __atomic_load_n(&h->superseded, __ATOMIC_RELAXED) +
            __atomic_load_n(&h->lost, __ATOMIC_RELAXED);
@@ -89,8 +91,18 @@ static void record_free(record *item) {
     free(item);
 }
 
-static void push(uis_recorder *r, record *item) {
+static size_t record_bytes(const record *item) {
+    const uis_tick *t = &item->tick;
+    return sizeof *item + (item->au ? (size_t)t->au_size + t->mbs * sizeof *t->digests : 0);
+}
+
+/* A consumer that is behind holds up the clock, and what is presented meanwhile is counted
+ * as dropped: the memory stays bounded. */
+static void push(local_recorder *r, record *item) {
     pthread_mutex_lock(&r->lock);
+    while (r->queue_limit && r->queued >= r->queue_limit && !r->abort)
+        pthread_cond_wait(&r->wake, &r->lock);
+    r->queued += record_bytes(item);
     if (r->tail)
         r->tail->next = item;
     else
@@ -103,7 +115,7 @@ static void push(uis_recorder *r, record *item) {
 
 /* Once, when the recording ends: what the ring loses later is not the recording's,
  * for nobody reads any more. */
-static void count_lost(uis_recorder *r) {
+static void count_lost(local_recorder *r) {
     const uint64_t lost = ring_dropped(r) - r->ring_dropped;
     pthread_mutex_lock(&r->lock);
     if (!r->lost_counted)
@@ -112,7 +124,7 @@ static void count_lost(uis_recorder *r) {
     pthread_mutex_unlock(&r->lock);
 }
 
-static void finish(uis_recorder *r, const char *error) {
+static void finish(local_recorder *r, const char *error) {
     count_lost(r);
     pthread_mutex_lock(&r->lock);
     if (error) {
@@ -136,7 +148,7 @@ typedef struct arrivals {
     uint32_t large_width, large_height; /* of one that is larger than the view; 0: none */
 } arrivals;
 
-static void hold(uis_recorder *r, const arrivals *a) {
+static void hold(local_recorder *r, const arrivals *a) {
     if (r->held)
         uis_ring_release(r->held);
     r->held = a->newest;
@@ -145,13 +157,13 @@ static void hold(uis_recorder *r, const arrivals *a) {
     r->held_present_ns = a->present_ns;
 }
 
-static uis_rect whole_view(const uis_recorder *r) {
+static uis_rect whole_view(const local_recorder *r) {
     return (uis_rect){0, 0, (int32_t)r->config.width, (int32_t)r->config.height};
 }
 
 /* Notes a frame's size. Two sizes have no pixels in common to rely on: everything may
  * differ, and a video's rectangle says nothing about what only one of them covers. */
-static void follow_window(uis_recorder *r, arrivals *a, uint32_t width, uint32_t height) {
+static void follow_window(local_recorder *r, arrivals *a, uint32_t width, uint32_t height) {
     const bool resized =
         r->window_width && (width != r->window_width || height != r->window_height);
     if (resized)
@@ -161,7 +173,7 @@ static void follow_window(uis_recorder *r, arrivals *a, uint32_t width, uint32_t
     a->window = uis_rect_intersect(a->window, (uis_rect){0, 0, (int32_t)width, (int32_t)height});
 }
 
-static arrivals take_arrivals(uis_recorder *r, uint64_t before_ns) {
+static arrivals take_arrivals(local_recorder *r, uint64_t before_ns) {
     arrivals a = {.window = whole_view(r)};
     if (r->window_width)
         a.window = (uis_rect){0, 0, (int32_t)r->window_width, (int32_t)r->window_height};
@@ -214,7 +226,7 @@ static void fill_black(uint8_t *pixels, size_t count) {
  * picture that is black elsewhere. Whoever comes after sees one size only. The frame before
  * may stand in the other canvas. A frame of the view's size stays where it is.
  * 0, or -1: out of memory. */
-static int fit(uis_recorder *r, arrivals *a) {
+static int fit(local_recorder *r, arrivals *a) {
     const uis_bgra from = a->image;
     const uint32_t width = r->config.width, height = r->config.height;
     if (!a->newest || (from.width == width && from.height == height))
@@ -241,7 +253,7 @@ static int fit(uis_recorder *r, arrivals *a) {
 
 /* A frame presented before the tick may still be on its way to host memory:
  * wait for it, but at most half a tick. */
-static void await_in_flight(uis_recorder *r, uint64_t deadline) {
+static void await_in_flight(local_recorder *r, uint64_t deadline) {
     const uis_ring_header *h = uis_ring_get_header(r->ring);
     const uint64_t presented = __atomic_load_n(&h->presented, __ATOMIC_ACQUIRE);
     for (;;) {
@@ -258,7 +270,7 @@ static void await_in_flight(uis_recorder *r, uint64_t deadline) {
 
 /* Until start: keep the newest frame at hand and the ring empty. Returns the
  * origin, or 0 if the recorder is being destroyed. */
-static uint64_t idle(uis_recorder *r) {
+static uint64_t idle(local_recorder *r) {
     for (;;) {
         pthread_mutex_lock(&r->lock);
         uint64_t origin = r->origin_ns;
@@ -277,7 +289,7 @@ static uint64_t idle(uis_recorder *r) {
 }
 
 /* Sleeps until tick k; false when the recording is over before it. */
-static bool await_tick(uis_recorder *r, uint64_t when) {
+static bool await_tick(local_recorder *r, uint64_t when) {
     struct timespec until = to_timespec(when);
     bool go = true;
     pthread_mutex_lock(&r->lock);
@@ -299,7 +311,7 @@ static void spool_error(int rc, char *err, size_t err_size) {
 }
 
 /* Hands a tick to the spool, if there is one. */
-static int keep(uis_recorder *r, const uis_tick *t, const uis_bgra *now, const uis_bgra *before,
+static int keep(local_recorder *r, const uis_tick *t, const uis_bgra *now, const uis_bgra *before,
                 const uis_rect *damage, const uis_video_region *regions, uint32_t count, char *err,
                 size_t err_size) {
     pthread_mutex_lock(&r->lock);
@@ -333,7 +345,7 @@ static void *copy_of(const void *data, size_t size) {
 }
 
 /* The page's videos, as far as they lie in the window. */
-static uint32_t seen_regions(uis_recorder *r, const uis_rect *window, uis_video_region *out) {
+static uint32_t seen_regions(local_recorder *r, const uis_rect *window, uis_video_region *out) {
     const uint32_t count = uis_ring_get_regions(r->ring, out);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -345,7 +357,7 @@ static uint32_t seen_regions(uis_recorder *r, const uis_rect *window, uis_video_
 }
 
 /* One tick: the frame that came, if any. `first`: there is nothing before. */
-static int process(uis_recorder *r, arrivals *a, bool first, record *item, char *err,
+static int process(local_recorder *r, arrivals *a, bool first, record *item, char *err,
                    size_t err_size) {
     uis_tick *t = &item->tick;
     uis_video_region regions[UIS_RING_MAX_REGIONS];
@@ -374,7 +386,7 @@ static int process(uis_recorder *r, arrivals *a, bool first, record *item, char 
     return -1;
 }
 
-static uis_spool *take_spool(uis_recorder *r) {
+static uis_spool *take_spool(local_recorder *r) {
     pthread_mutex_lock(&r->lock);
     uis_spool *spool = r->spool;
     r->spool = NULL;
@@ -383,7 +395,7 @@ static uis_spool *take_spool(uis_recorder *r) {
 }
 
 static void *run(void *argument) {
-    uis_recorder *r = argument;
+    local_recorder *r = argument;
     char err[400] = "";
     uint64_t origin = idle(r);
     if (!origin) {
@@ -468,144 +480,10 @@ static void *run(void *argument) {
     return NULL;
 }
 
-int uis_recorder_create(const uis_recorder_config *config, uis_ring *ring, uis_recorder **out,
-                        char *err, size_t err_size) {
-    *out = NULL;
-    const uis_ring_header *geometry = uis_ring_get_header(ring);
-    if (config->width != geometry->max_width || config->height != geometry->max_height) {
-        snprintf(err, err_size, "the recorder is set to %ux%u but the ring to %ux%u", config->width,
-                 config->height, geometry->max_width, geometry->max_height);
-        return -EINVAL;
-    }
-    uis_recorder *r = calloc(1, sizeof *r);
-    if (!r) {
-        snprintf(err, err_size, "out of memory");
-        return -ENOMEM;
-    }
-    r->config = *config;
-    r->ring = ring;
-    int rc = uis_pipeline_open(config, &r->pipeline, err, err_size);
-    if (rc != 0) {
-        free(r);
-        return rc;
-    }
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&r->lock, NULL);
-    pthread_cond_init(&r->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    /* Pace Chrome from now on, so that it is in step before the recording starts. */
-    uis_ring_header *h = uis_ring_get_header(ring);
-    __atomic_store_n(&h->pace_origin_ns, uis_now_ns(), __ATOMIC_RELAXED);
-    __atomic_store_n(&h->pace_period_ns, tick_time(r, 0, 1), __ATOMIC_RELEASE);
-    rc = pthread_create(&r->thread, NULL, run, r);
-    if (rc != 0) {
-        snprintf(err, err_size, "cannot start the recorder's thread: %s", strerror(rc));
-        uis_recorder_destroy(r);
-        return -rc;
-    }
-    r->thread_started = true;
-    pthread_setname_np(r->thread, "uis-recorder");
-    *out = r;
-    return 0;
-}
+static const uis_recorder_kind local_kind;
 
-int uis_recorder_spool(uis_recorder *r, int fd) {
-    uis_spool *spool = NULL;
-    pthread_mutex_lock(&r->lock);
-    int rc = r->origin_ns || r->spool ? -EALREADY : 0;
-    pthread_mutex_unlock(&r->lock);
-    if (rc == 0)
-        rc = uis_spool_open(fd, SPOOL_QUEUE_BYTES, &spool);
-    if (rc != 0)
-        return rc;
-    pthread_mutex_lock(&r->lock);
-    r->spool = spool;
-    pthread_mutex_unlock(&r->lock);
-    return 0;
-}
-
-int uis_recorder_start(uis_recorder *r, uint64_t origin_ns) {
-    if (!origin_ns)
-        origin_ns = uis_now_ns();
-    pthread_mutex_lock(&r->lock);
-    int rc = r->origin_ns ? -EALREADY : r->over ? -EPIPE : 0;
-    if (rc == 0) {
-        r->origin_ns = origin_ns;
-        __atomic_store_n(&uis_ring_get_header(r->ring)->pace_origin_ns, origin_ns,
-                         __ATOMIC_RELEASE);
-        pthread_cond_broadcast(&r->wake);
-    }
-    pthread_mutex_unlock(&r->lock);
-    return rc;
-}
-
-uint64_t uis_recorder_origin(const uis_recorder *r) {
-    uis_recorder *m = (uis_recorder *)(uintptr_t)r;
-    pthread_mutex_lock(&m->lock);
-    uint64_t origin = r->origin_ns;
-    pthread_mutex_unlock(&m->lock);
-    return origin;
-}
-
-void uis_recorder_request_keyframe(uis_recorder *r) {
-    __atomic_store_n(&r->keyframe_wanted, true, __ATOMIC_RELAXED);
-}
-
-uint64_t uis_recorder_ticks(const uis_recorder *r) {
-    uis_recorder *m = (uis_recorder *)(uintptr_t)r;
-    pthread_mutex_lock(&m->lock);
-    uint64_t ticks = r->ticks;
-    pthread_mutex_unlock(&m->lock);
-    return ticks;
-}
-
-void uis_recorder_stop(uis_recorder *r, uint64_t end_ns) {
-    pthread_mutex_lock(&r->lock);
-    r->end_ns = end_ns ? end_ns : uis_now_ns();
-    if (!r->origin_ns)
-        r->abort = true; /* never started: nothing to finish */
-    pthread_cond_broadcast(&r->wake);
-    pthread_mutex_unlock(&r->lock);
-}
-
-int uis_recorder_next(uis_recorder *r, int timeout_ms, uis_tick *tick) {
-    record_free(r->handed_out);
-    r->handed_out = NULL;
-    struct timespec until =
-        to_timespec(uis_now_ns() + (timeout_ms > 0 ? (uint64_t)timeout_ms * 1000000u : 0));
-    int rc = 0;
-    pthread_mutex_lock(&r->lock);
-    while (!r->head && !r->over)
-        if (pthread_cond_timedwait(&r->wake, &r->lock, &until) == ETIMEDOUT)
-            break;
-    if (r->head) {
-        record *item = r->head;
-        r->head = item->next;
-        if (!r->head)
-            r->tail = NULL;
-        r->handed_out = item;
-        *tick = item->tick;
-        rc = 1;
-    } else if (r->over) {
-        rc = r->failed ? -2 : -1;
-    }
-    pthread_mutex_unlock(&r->lock);
-    return rc;
-}
-
-const char *uis_recorder_error(const uis_recorder *r) {
-    return r->error;
-}
-
-uint64_t uis_recorder_unseen_drops(const uis_recorder *r) {
-    return r->lost > r->dropped ? r->lost - r->dropped : 0;
-}
-
-void uis_recorder_destroy(uis_recorder *r) {
-    if (!r)
-        return;
+static void local_destroy(uis_recorder *base) {
+    local_recorder *r = (local_recorder *)base;
     pthread_mutex_lock(&r->lock);
     r->abort = true;
     pthread_cond_broadcast(&r->wake);
@@ -629,6 +507,164 @@ void uis_recorder_destroy(uis_recorder *r) {
     free(r);
 }
 
-const char *uis_version(void) {
-    return UISPLICE_VERSION;
+int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring, size_t queue_limit,
+                              uis_recorder **out, char *err, size_t err_size) {
+    *out = NULL;
+    const uis_ring_header *geometry = uis_ring_get_header(ring);
+    if (config->width != geometry->max_width || config->height != geometry->max_height) {
+        snprintf(err, err_size, "the recorder is set to %ux%u but the ring to %ux%u", config->width,
+                 config->height, geometry->max_width, geometry->max_height);
+        return -EINVAL;
+    }
+    local_recorder *r = calloc(1, sizeof *r);
+    if (!r) {
+        snprintf(err, err_size, "out of memory");
+        return -ENOMEM;
+    }
+    r->base.kind = &local_kind;
+    r->config = *config;
+    r->ring = ring;
+    r->queue_limit = queue_limit;
+    int rc = uis_pipeline_open(config, &r->pipeline, err, err_size);
+    if (rc != 0) {
+        free(r);
+        return rc;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_cond_init(&r->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    /* Pace Chrome from now on, so that it is in step before the recording starts. */
+    uis_ring_header *h = uis_ring_get_header(ring);
+    __atomic_store_n(&h->pace_origin_ns, uis_now_ns(), __ATOMIC_RELAXED);
+    __atomic_store_n(&h->pace_period_ns, tick_time(r, 0, 1), __ATOMIC_RELEASE);
+    rc = pthread_create(&r->thread, NULL, run, r);
+    if (rc != 0) {
+        snprintf(err, err_size, "cannot start the recorder's thread: %s", strerror(rc));
+        local_destroy(&r->base);
+        return -rc;
+    }
+    r->thread_started = true;
+    pthread_setname_np(r->thread, "uis-recorder");
+    *out = &r->base;
+    return 0;
 }
+
+static int local_spool(uis_recorder *base, int fd) {
+    local_recorder *r = (local_recorder *)base;
+    uis_spool *spool = NULL;
+    pthread_mutex_lock(&r->lock);
+    int rc = r->origin_ns || r->spool ? -EALREADY : 0;
+    pthread_mutex_unlock(&r->lock);
+    if (rc == 0)
+        rc = uis_spool_open(fd, SPOOL_QUEUE_BYTES, &spool);
+    if (rc != 0)
+        return rc;
+    pthread_mutex_lock(&r->lock);
+    r->spool = spool;
+    pthread_mutex_unlock(&r->lock);
+    return 0;
+}
+
+static int local_start(uis_recorder *base, uint64_t origin_ns) {
+    local_recorder *r = (local_recorder *)base;
+    if (!origin_ns)
+        origin_ns = uis_now_ns();
+    pthread_mutex_lock(&r->lock);
+    int rc = r->origin_ns ? -EALREADY : r->over ? -EPIPE : 0;
+    if (rc == 0) {
+        r->origin_ns = origin_ns;
+        __atomic_store_n(&uis_ring_get_header(r->ring)->pace_origin_ns, origin_ns,
+                         __ATOMIC_RELEASE);
+        pthread_cond_broadcast(&r->wake);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return rc;
+}
+
+static uint64_t local_origin(const uis_recorder *base) {
+    const local_recorder *r = (const local_recorder *)base;
+    local_recorder *m = (local_recorder *)(uintptr_t)r;
+    pthread_mutex_lock(&m->lock);
+    uint64_t origin = r->origin_ns;
+    pthread_mutex_unlock(&m->lock);
+    return origin;
+}
+
+static void local_request_keyframe(uis_recorder *base) {
+    local_recorder *r = (local_recorder *)base;
+    __atomic_store_n(&r->keyframe_wanted, true, __ATOMIC_RELAXED);
+}
+
+static uint64_t local_ticks(const uis_recorder *base) {
+    const local_recorder *r = (const local_recorder *)base;
+    local_recorder *m = (local_recorder *)(uintptr_t)r;
+    pthread_mutex_lock(&m->lock);
+    uint64_t ticks = r->ticks;
+    pthread_mutex_unlock(&m->lock);
+    return ticks;
+}
+
+static void local_stop(uis_recorder *base, uint64_t end_ns) {
+    local_recorder *r = (local_recorder *)base;
+    pthread_mutex_lock(&r->lock);
+    r->end_ns = end_ns ? end_ns : uis_now_ns();
+    if (!r->origin_ns)
+        r->abort = true; /* never started: nothing to finish */
+    pthread_cond_broadcast(&r->wake);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static int local_next(uis_recorder *base, int timeout_ms, uis_tick *tick) {
+    local_recorder *r = (local_recorder *)base;
+    record_free(r->handed_out);
+    r->handed_out = NULL;
+    struct timespec until =
+        to_timespec(uis_now_ns() + (timeout_ms > 0 ? (uint64_t)timeout_ms * 1000000u : 0));
+    int rc = 0;
+    pthread_mutex_lock(&r->lock);
+    while (!r->head && !r->over)
+        if (pthread_cond_timedwait(&r->wake, &r->lock, &until) == ETIMEDOUT)
+            break;
+    if (r->head) {
+        record *item = r->head;
+        r->head = item->next;
+        if (!r->head)
+            r->tail = NULL;
+        r->handed_out = item;
+        r->queued -= record_bytes(item);
+        if (r->queue_limit)
+            pthread_cond_broadcast(&r->wake);
+        *tick = item->tick;
+        rc = 1;
+    } else if (r->over) {
+        rc = r->failed ? -2 : -1;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return rc;
+}
+
+static const char *local_error(const uis_recorder *base) {
+    const local_recorder *r = (const local_recorder *)base;
+    return r->error;
+}
+
+static uint64_t local_unseen_drops(const uis_recorder *base) {
+    const local_recorder *r = (const local_recorder *)base;
+    return r->lost > r->dropped ? r->lost - r->dropped : 0;
+}
+
+static const uis_recorder_kind local_kind = {
+    .spool = local_spool,
+    .start = local_start,
+    .origin = local_origin,
+    .request_keyframe = local_request_keyframe,
+    .ticks = local_ticks,
+    .stop = local_stop,
+    .next = local_next,
+    .error = local_error,
+    .unseen_drops = local_unseen_drops,
+    .destroy = local_destroy,
+};

@@ -652,7 +652,8 @@ int main(int argc, char **argv) {
     uint32_t slots = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 8;
     char name[64], error[256];
     snprintf(name, sizeof name, "/uisplice-wsi-test-%d", (int)getpid());
-    if (uis_ring_create(name, WIDTH, HEIGHT, slots, &ring, error, sizeof error) != 0) {
+    if (uis_ring_create(name, WIDTH, HEIGHT, slots, UIS_ENCODE_RECORDER, &ring, error,
+                        sizeof error) != 0) {
         fprintf(stderr, "%s\n", error);
         return 1;
     }

@@ -6,10 +6,11 @@ writer functions; only the browser is left out.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +62,22 @@ class Feeder:
         lib.uis_ring_publish(self.ring.pointer, slot)
 
 
+@contextlib.contextmanager
+def host(ring: FrameRing, spool: BinaryIO | None = None) -> Iterator[Any]:
+    """An encoder host on threads of this process, where the layer has its own."""
+    lib, ffi = native().lib, native().ffi
+    out = ffi.new("uis_encode_host **")
+    error = ffi.new("char[]", 512)
+    path = "" if spool is None else f"/proc/self/fd/{spool.fileno()}"
+    rc = lib.uis_encode_host_open(ring.name.encode(), path.encode(), out, error, 512)
+    assert rc == 0, native().text(error)
+    try:
+        assert lib.uis_encode_host_start(out[0]) == 0
+        yield out[0]
+    finally:
+        lib.uis_encode_host_close(out[0])
+
+
 def record(
     path: Path,
     frames: Sequence[tuple[Frame | None, Sequence[VideoRegion]]],
@@ -69,19 +86,23 @@ def record(
     first: Frame,
     spool: BinaryIO | None = None,
     damage: Sequence[tuple[int, int, int, int]] | None = None,
+    encode: Literal["recorder", "layer"] = "recorder",
     **settings_: Any,
 ) -> Recording:
     """Records one entry a tick: a new frame (or None: no present) and the videos then.
 
     The frame standing at the start is `first`, as large as the view; later ones may have
     other sizes. `damage` is what every present says; `settings_` are RecorderSettings'.
+    `encode` "layer": an encoder host of this process codes what the recorder then takes.
     """
     height, width = first.shape[:2]
     # At once, and however large: what is tested here is what comes of it.
     settings = RecorderSettings(
         width=width, height=height, fps=fps, **{"adopt_after": 0, "region_limit": 100, **settings_}
     )
-    with FrameRing(width, height, slots=24) as ring:
+    with FrameRing(width, height, slots=24, encode=encode) as ring, contextlib.ExitStack() as stack:
+        if encode == "layer":
+            stack.enter_context(host(ring, spool))
         feeder = Feeder(ring)
         recorder = Recorder(settings, ring, path, spool)
         try:

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "dispatch.h"
+#include "encode.h"
 #include "log.h"
 #include "uisplice/frame_ring.h"
 
@@ -23,7 +24,8 @@ static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool attach_tried;
 static uis_ring *ring;             /* set once before any device exists, then constant */
 static uis_ring_header *header;    /* of the ring, or NULL */
-static uint64_t ring_bytes;        /* of the mapping, as checked when attaching */
+static uint64_t ring_bytes;        /* of header and slots, as checked when attaching */
+static bool encodes;               /* frames are encoded in this process */
 static const void *main_swapchain; /* (atomic) identity only, never followed */
 static bool main_is_new;           /* (atomic) none of its presents was counted yet */
 static bool failed;                /* (atomic) */
@@ -51,7 +53,10 @@ void uis_capture_attach(void) {
         uis_log(UIS_LOG_ERROR, "no capture: %s", error);
     } else {
         header = uis_ring_get_header(ring);
-        ring_bytes = header->total_size;
+        ring_bytes = header->link_offset;
+        encodes = header->encode == UIS_ENCODE_LAYER;
+        if (encodes)
+            uis_encode_attach(name);
         uint32_t none = 0;
         /* A process that only looks at the devices must not take over from the
          * one that presents: claiming the main window does that. */
@@ -71,6 +76,7 @@ void uis_capture_attach(void) {
 __attribute__((destructor)) static void detach(void) {
     if (uis_device_count() != 0)
         return;
+    uis_encode_detach();
     header = NULL;
     uis_ring_close(ring);
     ring = NULL;
@@ -101,6 +107,24 @@ static void take_over_from(uint32_t pid) {
     uis_log(UIS_LOG_INFO, "taking over the frame ring from process %u", pid);
 }
 
+static void fail_locked(const char *text) {
+    if (failed)
+        return;
+    snprintf(header->writer_error, sizeof header->writer_error, "%s", text);
+    __atomic_store_n(&failed, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&header->writer_state, UIS_WRITER_FAILED, __ATOMIC_RELEASE);
+    uis_log(UIS_LOG_ERROR, "capture stopped: %s", text);
+}
+
+static void start_encoding(void) {
+    const char *problem = uis_encode_start();
+    if (!problem)
+        return;
+    char text[sizeof header->writer_error];
+    snprintf(text, sizeof text, "cannot encode in Chrome's process: %s", problem);
+    fail_locked(text);
+}
+
 void uis_capture_claim(const void *swapchain, const void *old, VkExtent2D extent,
                        const char *device_name, bool passthrough) {
     if (!header)
@@ -122,6 +146,8 @@ void uis_capture_claim(const void *swapchain, const void *old, VkExtent2D extent
         __atomic_store_n(&main_swapchain, swapchain, __ATOMIC_RELEASE);
         if (!failed)
             raise_state(UIS_WRITER_SWAPCHAIN);
+        if (encodes)
+            start_encoding();
         uis_log(UIS_LOG_INFO, "main window: %ux%u on %s%s%s", extent.width, extent.height,
                 device_name, inherits ? ", recreated" : "", passthrough ? ", passthrough" : "");
     }
@@ -262,17 +288,12 @@ void uis_capture_store(const uis_frame *frame, const uint8_t *pixels) {
 void uis_capture_fail(const char *format, ...) {
     if (!header)
         return;
+    char text[sizeof header->writer_error];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
     pthread_mutex_lock(&lock);
-    if (!failed) {
-        char text[sizeof header->writer_error];
-        va_list args;
-        va_start(args, format);
-        vsnprintf(text, sizeof text, format, args);
-        va_end(args);
-        memcpy(header->writer_error, text, sizeof text);
-        __atomic_store_n(&failed, true, __ATOMIC_RELEASE);
-        __atomic_store_n(&header->writer_state, UIS_WRITER_FAILED, __ATOMIC_RELEASE);
-        uis_log(UIS_LOG_ERROR, "capture stopped: %s", text);
-    }
+    fail_locked(text);
     pthread_mutex_unlock(&lock);
 }

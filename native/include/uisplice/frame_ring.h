@@ -7,8 +7,12 @@
  * The object is created by the recorder's process (POSIX shared memory, mode
  * 0600) and attached by the layer through the name in $UIS_RING.
  *
- *   [ uis_ring_header ][ slot 0 ][ slot 1 ] ... [ slot n-1 ]
+ *   [ uis_ring_header ][ slot 0 ][ slot 1 ] ... [ slot n-1 ][ encode link ]
  *   slot = [ uis_ring_slot, padded to UIS_RING_SLOT_HEADER bytes ][ pixels ]
+ *
+ * The encode link is there when the layer's process encodes (UIS_ENCODE_LAYER): the
+ * recorder's settings and control one way, records and bitstream the other
+ * (src/encode_link.h). Frames then have their reader in the layer's own process.
  *
  * Pixels are B,G,R,A bytes, rows `stride` bytes apart. Times are
  * CLOCK_MONOTONIC nanoseconds. All fields are host-endian: both sides run on
@@ -35,11 +39,15 @@ extern "C" {
 #pragma GCC visibility push(default)
 /* cffi: begin */
 #define UIS_RING_MAGIC 0x52534955 /* "UISR" */
-#define UIS_RING_VERSION 1
+#define UIS_RING_VERSION 4
 #define UIS_RING_SLOT_HEADER 4096 /* bytes before a slot's pixels */
 #define UIS_RING_MAX_DAMAGE 16
 #define UIS_RING_MAX_REGIONS 8
 #define UIS_RING_MAX_SLOTS 64
+
+/* Whose process encodes. */
+#define UIS_ENCODE_RECORDER 0
+#define UIS_ENCODE_LAYER 1
 
 /* Slot states. */
 #define UIS_SLOT_FREE 0
@@ -81,6 +89,10 @@ typedef struct uis_ring_header {
     uint32_t height;       /* (atomic) while no swapchain is; a resize changes both */
     uint32_t max_width;    /* the view: no captured window is wider */
     uint32_t max_height;   /* or higher */
+    uint32_t encode;       /* UIS_ENCODE_*, as long as the object lives */
+    uint32_t reserved;
+    uint64_t link_offset; /* of the encode link, from the start of the object */
+    uint64_t link_size;   /* bytes; 0 when the recorder's process encodes */
 
     /* Recorder -> layer. */
     uint64_t pace_origin_ns; /* (atomic) FIFO beat: origin + k * period */
@@ -124,9 +136,10 @@ typedef struct uis_ring uis_ring;
 
 /* Creates the shared-memory object NAME ("/...") and maps it. Fails if it
  * exists. Reserves all pages at once, so a full /dev/shm is an error here and
- * not a SIGBUS later. Returns 0 or a negative errno with a sentence in err. */
+ * not a SIGBUS later. `encode` is UIS_ENCODE_*. Returns 0 or a negative errno with a
+ * sentence in err. */
 int uis_ring_create(const char *name, uint32_t width, uint32_t height, uint32_t slots,
-                    uis_ring **out, char *err, size_t err_size);
+                    uint32_t encode, uis_ring **out, char *err, size_t err_size);
 
 /* Maps an existing object and checks magic, version, sizes; nothing of what it checked
  * is read from the object again. Same errors. */
@@ -141,6 +154,9 @@ void uis_ring_close(uis_ring *ring);
 
 uis_ring_header *uis_ring_get_header(uis_ring *ring);
 uint8_t *uis_ring_slot_pixels(uis_ring_slot *slot);
+
+/* The encode link and its bytes, as they were checked; NULL and 0 without one. */
+uint8_t *uis_ring_link(uis_ring *ring, uint64_t *size);
 
 /* Writer. Never blocks. NULL when every slot is being read. The caller fills
  * the slot (everything but state) and publishes or cancels it. One writer
@@ -158,9 +174,16 @@ uis_ring_slot *uis_ring_take(uis_ring *ring, uint64_t before_ns);
 int uis_ring_describe(const uis_ring *ring, const uis_ring_slot *slot, uis_ring_slot *out);
 void uis_ring_release(uis_ring_slot *slot);
 
+/* Frees what a reader that is gone held. No reader may be at work. */
+void uis_ring_drop_reader(uis_ring *ring);
+
 /* Waits until something is published after `seen` (a publish_word value) or
  * until timeout_ns has passed. */
 void uis_ring_wait(uis_ring *ring, uint32_t seen, uint64_t timeout_ns);
+
+/* The same for any futex word that processes share, and waking all who wait for it. */
+void uis_shared_wait(uint32_t *word, uint32_t seen, uint64_t timeout_ns);
+void uis_shared_wake(uint32_t *word); /* adds 1 first */
 
 /* Video regions: one writer (Python), one reader (recorder). get returns the count; 0
  * when the writer has stood still inside a write for longer than any write takes. */

@@ -14,6 +14,9 @@ extern "C" {
 /* cffi: begin */
 typedef struct uis_pipeline uis_pipeline;
 
+/* Checks the configuration, as far as that goes without opening an encoder. */
+int uis_pipeline_check(const uis_recorder_config *config, char *err, size_t err_size);
+
 /* Checks the configuration and opens encoder 1. 0 or a negative errno. */
 int uis_pipeline_open(const uis_recorder_config *config, uis_pipeline **out, char *err,
                       size_t err_size);

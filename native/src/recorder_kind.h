@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The two recorders behind uis_recorder: one that encodes in its own process (recorder.c), and
+ * one that stands for an encoder host in the layer's process (recorder_remote.c). */
+#ifndef UIS_RECORDER_KIND_H
+#define UIS_RECORDER_KIND_H
+
+#include <stdbool.h>
+
+#include "uisplice/recorder.h"
+
+/* What each must do: see the functions of the same names in recorder.h. */
+typedef struct uis_recorder_kind {
+    int (*spool)(uis_recorder *recorder, int fd);
+    int (*start)(uis_recorder *recorder, uint64_t origin_ns);
+    uint64_t (*origin)(const uis_recorder *recorder);
+    void (*request_keyframe)(uis_recorder *recorder);
+    uint64_t (*ticks)(const uis_recorder *recorder);
+    void (*stop)(uis_recorder *recorder, uint64_t end_ns);
+    int (*next)(uis_recorder *recorder, int timeout_ms, uis_tick *tick);
+    const char *(*error)(const uis_recorder *recorder);
+    uint64_t (*unseen_drops)(const uis_recorder *recorder);
+    void (*destroy)(uis_recorder *recorder);
+} uis_recorder_kind;
+
+/* Each kind's structure begins with this. */
+struct uis_recorder {
+    const uis_recorder_kind *kind;
+};
+
+/* Encodes in this process, whatever the ring says of that. With a queue_limit (bytes, 0: none)
+ * records that nobody takes hold up the clock. Errors as uis_recorder_create. */
+int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring, size_t queue_limit,
+                              uis_recorder **out, char *err, size_t err_size);
+
+/* Takes what an encoder host on the same ring (encode_host.h) codes, from the ring's encode
+ * link. Checks the configuration; whether the encoders open is known when it starts. */
+int uis_recorder_create_remote(const uis_recorder_config *config, uis_ring *ring,
+                               uis_recorder **out, char *err, size_t err_size);
+
+#endif

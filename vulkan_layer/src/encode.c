@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The encoder host in this process; see encode.h. */
+#define _GNU_SOURCE
+#include "encode.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "uisplice/encode_host.h"
+
+/* Chrome's executable brings an allocator for every library in its process, and that one
+ * stops the process when it is asked for an alignment of 2 MiB, as libx264 does for its large
+ * buffers (transparent huge pages). So the encoders' libraries look for malloc where they
+ * would without Chrome, in libc; what they allocate they free themselves. */
+#ifdef __SANITIZE_ADDRESS__
+#define OWN_ALLOCATOR 0 /* AddressSanitizer's allocator must serve everybody */
+#else
+#define OWN_ALLOCATOR RTLD_DEEPBIND
+#endif
+
+static __typeof__(uis_encode_host_open) *host_open;
+static __typeof__(uis_encode_host_start) *host_start;
+static __typeof__(uis_encode_host_close) *host_close;
+static uis_encode_host *host;
+static char problem[400]; /* why there is no host; empty: there is one */
+
+/* NULL, or the name that is missing. */
+static const char *find_functions(void *library) {
+    const struct {
+        const char *name;
+        void *to;
+    } wanted[] = {
+        {"uis_encode_host_open", &host_open},
+        {"uis_encode_host_start", &host_start},
+        {"uis_encode_host_close", &host_close},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        void *found = dlsym(library, wanted[i].name);
+        if (!found)
+            return wanted[i].name;
+        memcpy(wanted[i].to, &found, sizeof found);
+    }
+    return NULL;
+}
+
+void uis_encode_attach(const char *name) {
+    const char *path = getenv("UISPLICE_LIBRARY");
+    problem[0] = '\0';
+    if (!path || !path[0]) {
+        snprintf(problem, sizeof problem, "UISPLICE_LIBRARY does not name the encoders' library");
+        return;
+    }
+    /* It stays for good: encoder libraries are not made for being unloaded. */
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | OWN_ALLOCATOR);
+    if (!library) {
+        snprintf(problem, sizeof problem, "%s", dlerror());
+        return;
+    }
+    const char *missing = find_functions(library);
+    if (missing)
+        snprintf(problem, sizeof problem,
+                 "%s has no %s: build and install library and layer together", path, missing);
+    else if (host_open(name, getenv("UISPLICE_SPOOL"), &host, problem, sizeof problem) == 0)
+        uis_log(UIS_LOG_INFO, "%s is loaded, to encode here", path);
+    dlclose(library);
+}
+
+const char *uis_encode_start(void) {
+    if (!host)
+        return problem;
+    if (host_start(host) == 0)
+        return NULL;
+    return "no thread can be started";
+}
+
+void uis_encode_detach(void) {
+    if (host)
+        host_close(host);
+    host = NULL;
+}
