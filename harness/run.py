@@ -175,7 +175,8 @@ def run_scenario(
         spool = None
         if options.tape_record is not None:
             require_folder(options.tape_record)
-            spool = stack.enter_context(open_spool(folder))
+            layer_side = (options.encode or scenario.encode) == "layer"
+            spool = stack.enter_context(open_spool(folder, named=layer_side))
         return _play_scenario(scenario, folder, options, observer, spool)
 
 

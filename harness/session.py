@@ -201,13 +201,14 @@ class Session:
         return self
 
     def _layer_side(self, layers: Path) -> dict[str, Path]:
-        """What the layer needs besides to encode in Chrome's process: the library, and a name
-        for the spool, which has none in the file system."""
+        """What the layer needs besides to encode in Chrome's process: the library, and the
+        spool by its name, which is removed once the recording has begun."""
         if self.settings.encode != "layer":
             return {}
         paths = {"encoders": layers / LIBRARY}
         if self._spool is not None:
-            paths["spool"] = Path(f"/proc/{os.getpid()}/fd/{self._spool.fileno()}")
+            paths["spool"] = Path(self._spool.name).absolute()
+            self._cleanup.callback(paths["spool"].unlink, missing_ok=True)
         return paths
 
     def __exit__(
@@ -268,6 +269,8 @@ class Session:
         """Starts the recording with the frame now on screen."""
         self._meter = UsageMeter()
         self.recorder.start()
+        if self._spool is not None and self.settings.encode == "layer":
+            Path(self._spool.name).unlink(missing_ok=True)
 
     def wait(self, seconds: float) -> None:
         """Lets time pass. Use it instead of time.sleep: the page is watched meanwhile.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -44,9 +45,10 @@ _H264 = {"qp": "0", "preset": "superfast", "coder": "0", "keyint": "infinite"}
 _FFV1 = {"level": "3", "slices": "4", "slicecrc": "1"}
 
 
-def open_spool(folder: Path) -> BinaryIO:
+def open_spool(folder: Path, *, named: bool = False) -> BinaryIO:
     """A file for the recorder's raw frames; it has no name, so however the run ends,
-    nothing is left.
+    nothing is left. `named`: another process has to open it, too; whoever knows that it
+    did removes the name.
 
     Raises:
         TapeError: the folder cannot be written to.
@@ -54,6 +56,8 @@ def open_spool(folder: Path) -> BinaryIO:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Not buffered: the native side writes to the descriptor.
+        if named:
+            return (folder / f".frames-{secrets.token_hex(8)}").open("x+b", buffering=0)
         return tempfile.TemporaryFile(dir=folder, buffering=0)
     except OSError as error:
         raise TapeError(

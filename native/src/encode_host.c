@@ -6,6 +6,7 @@
 #include "uisplice/encode_host.h"
 
 #include "encode_link.h"
+#include "foreign_allocator.h"
 #include "recorder_kind.h"
 
 #include <errno.h>
@@ -52,7 +53,9 @@ int uis_encode_host_open(const char *name, const char *spool, uis_encode_host **
         return -ENOMEM;
     }
     host->spool = -1;
-    int rc = uis_ring_attach(name, &host->ring, err, err_size);
+    int rc = uis_limit_x264_alignment(err, err_size);
+    if (rc == 0)
+        rc = uis_ring_attach(name, &host->ring, err, err_size);
     if (rc != 0) {
         free(host);
         return rc;

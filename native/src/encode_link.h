@@ -15,8 +15,10 @@
 
 #include "uisplice/recorder.h"
 
-#define UIS_LINK_CONTROL 8192u
-#define UIS_LINK_MAGIC 0x4c534955u /* "UISL" */
+/* The tests stand where a host would, and read what is between the marks. */
+/* cffi: begin */
+#define UIS_LINK_CONTROL 8192
+#define UIS_LINK_MAGIC 0x4c534955 /* "UISL" */
 
 /* host_state: how far the host has come. */
 #define UIS_HOST_NONE 0
@@ -60,6 +62,7 @@ typedef struct uis_link_record {
     uint64_t au_size; /* bytes behind this */
     uis_tick tick;    /* its pointers mean nothing here */
 } uis_link_record;
+/* cffi: end */
 
 _Static_assert(sizeof(uis_encode_link) <= UIS_LINK_CONTROL, "control words must fit their pages");
 

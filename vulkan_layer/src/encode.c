@@ -11,16 +11,6 @@
 #include "log.h"
 #include "uisplice/encode_host.h"
 
-/* Chrome's executable brings an allocator for every library in its process, and that one
- * stops the process when it is asked for an alignment of 2 MiB, as libx264 does for its large
- * buffers (transparent huge pages). So the encoders' libraries look for malloc where they
- * would without Chrome, in libc; what they allocate they free themselves. */
-#ifdef __SANITIZE_ADDRESS__
-#define OWN_ALLOCATOR 0 /* AddressSanitizer's allocator must serve everybody */
-#else
-#define OWN_ALLOCATOR RTLD_DEEPBIND
-#endif
-
 static __typeof__(uis_encode_host_open) *host_open;
 static __typeof__(uis_encode_host_start) *host_start;
 static __typeof__(uis_encode_host_close) *host_close;
@@ -54,7 +44,7 @@ void uis_encode_attach(const char *name) {
         return;
     }
     /* It stays for good: encoder libraries are not made for being unloaded. */
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | OWN_ALLOCATOR);
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!library) {
         snprintf(problem, sizeof problem, "%s", dlerror());
         return;
