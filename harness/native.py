@@ -48,8 +48,7 @@ def library_dir() -> Path:
         if (folder / LIBRARY).is_file():
             return folder
     raise EnvironmentProblem(
-        f"the native library {LIBRARY} was not found in "
-        + " or ".join(str(c) for c in candidates),
+        f"the native library {LIBRARY} was not found in " + " or ".join(str(c) for c in candidates),
         "build and install the package: `make build` in a checkout, or `pip install .`",
     )
 

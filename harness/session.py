@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import platform
 import shutil
@@ -160,7 +161,6 @@ class Session:
                     encode=s.encode,
                 )
             )
-            layer = LayerEnvironment(layers, self._ring.name, s.wsi, **self._layer_side(layers))
             self._browser = self._cleanup.enter_context(
                 BrowserSession(
                     executable,
@@ -169,7 +169,7 @@ class Session:
                     r.height,
                     s.folder,
                     scale=s.scale,
-                    layer=layer,
+                    layer=self._layer_environment(layers),
                     context_options={"reduced_motion": "reduce"} if s.reduced_motion else None,
                 )
             )
@@ -200,16 +200,17 @@ class Session:
             raise
         return self
 
-    def _layer_side(self, layers: Path) -> dict[str, Path]:
-        """What the layer needs besides to encode in Chrome's process: the library, and the
-        spool by its name, which is removed once the recording has begun."""
+    def _layer_environment(self, folder: Path) -> LayerEnvironment:
+        """What the layer is told. To encode in Chrome's process it needs the library, and
+        the spool by its name, which is removed once the recording has begun."""
+        layer = LayerEnvironment(folder, self._ring.name, self.settings.wsi)
         if self.settings.encode != "layer":
-            return {}
-        paths = {"encoders": layers / LIBRARY}
+            return layer
+        spool = None
         if self._spool is not None:
-            paths["spool"] = Path(self._spool.name).absolute()
-            self._cleanup.callback(paths["spool"].unlink, missing_ok=True)
-        return paths
+            spool = Path(self._spool.name).absolute()
+            self._cleanup.callback(spool.unlink, missing_ok=True)
+        return dataclasses.replace(layer, encoders=folder / LIBRARY, spool=spool)
 
     def __exit__(
         self,

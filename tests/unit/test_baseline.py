@@ -315,6 +315,8 @@ def test_another_environment_or_view_is_refused():
         ({"browser": "Chrome/156.9"}, HERE),
         ({"preset": "fast", "qp": "30", "cpus": "8"}, HERE),
         ({"wsi": "passthrough"}, HERE + "_passthrough"),
+        ({"encode": "layer"}, HERE + "_layer"),
+        ({"encode": "recorder"}, HERE),
         ({"replayed from": "/x.tape.mkv"}, HERE + "_tape"),
         ({"vulkan device": "NVIDIA H100 80GB HBM3", "encoder": "nvenc 12.1"},
          "Chrome-156_NVIDIA-H100-80GB-HBM3_nvenc-12.1"),

@@ -401,7 +401,9 @@ def test_libx264_lives_with_chromes_allocator(tmp_path: Path):
     with FrameRing(1280, 720, slots=3, encode="layer") as ring:
         recorder = Recorder(RecorderSettings(), ring, tmp_path / "s.mkv")
         try:
-            with child(ring, LD_PRELOAD=str(library)) as process:
+            # Behind a sanitizer, which must come first and is less strict.
+            preload = f"{os.environ.get('LD_PRELOAD', '')} {library}".strip()
+            with child(ring, LD_PRELOAD=preload) as process:
                 Feeder(ring).present(np.zeros((720, 1280, 4), np.uint8))
                 recorder.start()
                 time.sleep(0.1)

@@ -94,6 +94,7 @@ def test_three_lines(site: Path) -> None:
     assert scenario.title == "some"
     assert scenario.site_folder == site
     assert (scenario.viewport, scenario.fps, scenario.wsi) == (Viewport(), 24, "virtual")
+    assert scenario.encode == "recorder"
     assert (scenario.encoder.qp, scenario.encoder.preset, scenario.encoder.guard) == (
         23,
         "superfast",
@@ -105,6 +106,10 @@ def test_three_lines(site: Path) -> None:
     assert [(name, str(limit)) for name, limit in scenario.expect.limits()] == [
         ("shares.unchanged", ">= 90%")
     ]
+
+
+def test_who_encodes(site: Path) -> None:
+    assert load(site, "open: site/idle.html\nwait: 1s\nencode: layer\n").encode == "layer"
 
 
 def test_steps_form(site: Path) -> None:
