@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.validation import LAYER, validation, validation_log
 
-from harness.native import LAYER_NAME
+from harness.native import LAYER_NAME, LIBRARY, layer_dir
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,3 +57,20 @@ def test_virtual_swapchain(program: Path, tmp_path: Path, slots: int, validated:
     assert done.returncode == 0, done.stdout + done.stderr
     if validated:
         assert [line for line in validation_log(tmp_path) if "Error" in line] == []
+
+
+def test_the_encoder_host_comes_and_goes_with_the_layer(program: Path, tmp_path: Path):
+    library = layer_dir() / LIBRARY
+    done = subprocess.run(
+        [str(program), "12", "encode"],
+        env={**os.environ, **validation(tmp_path), "UISPLICE_LIBRARY": str(library)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode == 77:
+        pytest.skip("no Vulkan device to run on")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{library} is loaded, to encode here" in done.stderr
+    assert [line for line in validation_log(tmp_path) if "Error" in line] == []

@@ -11,6 +11,7 @@
  * Exit status 0: all checks held; 77: no device to run on.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -648,12 +649,43 @@ static void close_ring(void) {
     uis_ring_close(ring);
 }
 
+/* Threads of this process whose name begins with NAME. */
+static unsigned threads_named(const char *prefix) {
+    unsigned count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
+        char path[300], comm[32] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
+        FILE *file = fopen(path, "r");
+        if (!file)
+            continue;
+        if (fgets(comm, sizeof comm, file) && strncmp(comm, prefix, strlen(prefix)) == 0)
+            count++;
+        fclose(file);
+    }
+    if (tasks)
+        closedir(tasks);
+    return count;
+}
+
+/* A ring that wants its frames encoded here: the host's thread comes with the main window,
+ * capture goes on, and the thread ends before the loader unloads the layer. */
+static void test_encoder_host(void) {
+    CHECK(threads_named("uis-host") == 0, "a thread before there is a window");
+    test_pixels_and_damage();
+    CHECK(threads_named("uis-host") == 1, "%u threads of the encoder host",
+          threads_named("uis-host"));
+    vkDestroyInstance(instance, NULL);
+    CHECK(threads_named("uis-host") == 0, "its thread outlives the layer");
+}
+
 int main(int argc, char **argv) {
     uint32_t slots = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 8;
+    const bool encode = argc > 2 && strcmp(argv[2], "encode") == 0;
     char name[64], error[256];
     snprintf(name, sizeof name, "/uisplice-wsi-test-%d", (int)getpid());
-    if (uis_ring_create(name, WIDTH, HEIGHT, slots, UIS_ENCODE_RECORDER, &ring, error,
-                        sizeof error) != 0) {
+    if (uis_ring_create(name, WIDTH, HEIGHT, slots, encode ? UIS_ENCODE_LAYER : UIS_ENCODE_RECORDER,
+                        &ring, error, sizeof error) != 0) {
         fprintf(stderr, "%s\n", error);
         return 1;
     }
@@ -665,6 +697,11 @@ int main(int argc, char **argv) {
     if (__atomic_load_n(&header->writer_state, __ATOMIC_ACQUIRE) != UIS_WRITER_ATTACHED) {
         fprintf(stderr, "the layer is not loaded (set VK_INSTANCE_LAYERS)\n");
         return 1;
+    }
+    if (encode) {
+        test_encoder_host();
+        printf("%s\n", failures ? "FAILED" : "ok");
+        return failures != 0;
     }
     CHECK(has_extension("VK_KHR_incremental_present"), "incremental present is not offered");
     CHECK(!has_extension("VK_KHR_present_wait"), "present wait is offered");

@@ -112,6 +112,10 @@ def test_shared_memory_is_private_and_gone_after_close():
         (16, 1, "sizes that do not fit"),
         (20, 1000, "sizes that do not fit"),
         (48, 100000, "sizes that do not fit"),  # max_width
+        (56, 2, "an encode link that does not fit"),  # encode
+        (56, 1, "an encode link that does not fit"),
+        (64, 4096, "an encode link that does not fit"),  # link_offset
+        (72, 4096, "an encode link that does not fit"),  # link_size
     ],
 )
 def test_attach_refuses_a_ring_that_does_not_fit(offset: int, value: int, words: str):
@@ -121,6 +125,18 @@ def test_attach_refuses_a_ring_that_does_not_fit(offset: int, value: int, words:
             file.seek(offset)
             file.write(struct.pack("<I", value))
         assert words in attach_error(ring.name)
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"), [(56, 0), (64, 0), (72, 0), (72, 4096), (72, 8192), (76, 1), (76, 1 << 31)]
+)
+def test_attach_refuses_an_encode_link_that_does_not_fit(offset: int, value: int):
+    with FrameRing(64, 48, encode="layer") as ring:
+        assert attach_error(ring.name) == ""
+        with shared(ring).open("r+b") as file:
+            file.seek(offset)
+            file.write(struct.pack("<I", value))
+        assert "an encode link that does not fit" in attach_error(ring.name)
 
 
 @pytest.mark.parametrize(
