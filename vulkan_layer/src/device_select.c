@@ -105,32 +105,43 @@ static void say_none(uis_instance *instance, const char *wanted, uint32_t count,
                      count ? text : "there are none");
 }
 
-/* The device that UIS_DEVICE names: VK_SUCCESS and the device, or NULL where the variable is
- * not set. The first match counts: a name may fit several. */
-static VkResult chosen(uis_instance *instance, VkPhysicalDevice *out) {
-    *out = VK_NULL_HANDLE;
+/* Looks for the device that UIS_DEVICE names. The first match counts: a name may fit several. */
+static VkResult choose(uis_instance *instance) {
     const char *wanted = instance->device;
-    if (!wanted[0])
-        return VK_SUCCESS;
     uint32_t count = 0;
     VkPhysicalDevice *devices;
     VkResult result = list_devices(instance, &count, &devices);
     if (result != VK_SUCCESS)
         return result;
-    for (uint32_t i = 0; i < count && !*out; i++) {
+    for (uint32_t i = 0; i < count && !instance->chosen; i++) {
         VkPhysicalDeviceProperties properties;
         uint8_t uuid[VK_UUID_SIZE];
         bool identified = describe(instance, devices[i], &properties, uuid);
         if (uis_device_matches(wanted, i, properties.deviceName, identified ? uuid : NULL)) {
-            *out = devices[i];
+            instance->chosen = devices[i];
             uis_log(UIS_LOG_DEBUG, "UIS_DEVICE=%s: device %u, %s", wanted, i,
                     properties.deviceName);
         }
     }
-    if (!*out)
+    if (!instance->chosen)
         say_none(instance, wanted, count, devices);
     free(devices);
-    return *out ? VK_SUCCESS : VK_ERROR_INITIALIZATION_FAILED;
+    instance->choice_made = true;
+    return VK_SUCCESS;
+}
+
+/* The device that UIS_DEVICE names, settled once an instance, or NULL without the variable. */
+static VkResult chosen(uis_instance *instance, VkPhysicalDevice *out) {
+    *out = VK_NULL_HANDLE;
+    if (!instance->device[0])
+        return VK_SUCCESS;
+    pthread_mutex_lock(&instance->lock);
+    VkResult result = instance->choice_made ? VK_SUCCESS : choose(instance);
+    *out = instance->chosen;
+    pthread_mutex_unlock(&instance->lock);
+    if (result == VK_SUCCESS && !*out)
+        result = VK_ERROR_INITIALIZATION_FAILED;
+    return result;
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL uis_EnumeratePhysicalDevices(VkInstance handle, uint32_t *count,

@@ -137,10 +137,12 @@ typedef struct uis_instance {
     uis_instance_table next;
     uint32_t api_version;    /* the app's VkApplicationInfo.apiVersion */
     char device[64];         /* UIS_DEVICE, or empty */
+    bool choice_made;        /* (lock) the next one is settled: device_select.c */
+    VkPhysicalDevice chosen; /* (lock) the one that UIS_DEVICE names, or NULL */
     bool passthrough;        /* UIS_WSI */
     uint32_t capture;        /* UIS_CAPTURE: a UIS_CAPTURE_* of frame_ring.h */
     uint64_t pace_period_ns; /* from UIS_PACE_HZ; 0: unpaced */
-    pthread_mutex_t lock;    /* surfaces */
+    pthread_mutex_t lock;    /* surfaces, chosen */
     struct uis_surface *surfaces;
 } uis_instance;
 

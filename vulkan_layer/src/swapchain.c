@@ -41,6 +41,7 @@ static void free_vulkan_objects(uis_swapchain *swapchain) {
     uis_device *device = swapchain->device;
     uis_readback_release(swapchain);
     uis_zero_copy_release(swapchain);
+    uis_capture_costs();
     for (uint32_t i = 0; i < swapchain->image_count; i++) {
         uis_image *image = &swapchain->images[i];
         if (image->fence)

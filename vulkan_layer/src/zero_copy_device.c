@@ -179,8 +179,6 @@ static bool plan_device(uis_instance *instance, VkPhysicalDevice physical,
         problem = "the app or the device has Vulkan 1.0";
     else if (!one_device(info))
         problem = "the app uses several GPUs as one device";
-    else if (!uis_cuda_open())
-        problem = uis_cuda_problem();
     if (problem) {
         snprintf(plan->problem, sizeof plan->problem, "%s", problem);
         return false;
@@ -193,6 +191,10 @@ static bool plan_device(uis_instance *instance, VkPhysicalDevice physical,
         return false;
     if (!has_timeline(instance, physical)) {
         snprintf(plan->problem, sizeof plan->problem, "the device lacks timeline semaphores");
+        return false;
+    }
+    if (!uis_cuda_open()) {
+        snprintf(plan->problem, sizeof plan->problem, "CUDA: %s", uis_cuda_problem());
         return false;
     }
     VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES};
