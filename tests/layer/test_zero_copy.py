@@ -29,7 +29,7 @@ def program(compile_program: Callable[..., Path]) -> Path:
 
 def run(program: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [str(program), "320", "200", str(FRAMES), *arguments],
+        [str(program), "640", "360", str(FRAMES), *arguments],
         env={
             **os.environ,
             "VK_ADD_LAYER_PATH": str(layer_dir()),
@@ -103,7 +103,11 @@ def test_passthrough_cannot(program: Path):
 
 @pytest.mark.parametrize("fault", ["no-wait", "byte"])
 def test_verify_finds_what_was_broken(program: Path, fault: str):
-    result, log = presented(program, UIS_CAPTURE="verify", UIS_CAPTURE_FAULT=fault)
+    # At a pace that the worker keeps up with, or it copies what was drawn long ago; drawn many
+    # times, so that the GPU is still at it when CUDA copies without waiting.
+    result, log = presented(
+        program, "1.2", "30", UIS_CAPTURE="verify", UIS_CAPTURE_FAULT=fault, UIS_PACE_HZ="60"
+    )
     if result["active"] != "verify":
         pytest.skip(f"no zero-copy here: {result['fallback']}")
     assert result["different"] > 0

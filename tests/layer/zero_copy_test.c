@@ -4,12 +4,14 @@
  * many were captured to the host, stayed on the GPU, were equal in both (UIS_CAPTURE=verify), and
  * what a present took. The environment is wsi_test.c's, with the layer's own variables besides.
  *
- *     zero_copy_test WIDTH HEIGHT FRAMES [VARIANT]
+ *     zero_copy_test WIDTH HEIGHT FRAMES [VARIANT [TIMES]]
  *
  * VARIANT is how the app makes its device: "1.0", "1.1" and "1.2" ask for that version and nothing
  * more; "timeline-on", "timeline-off" chain the extension's features, "v12-on", "v12-off" all of
  * Vulkan 1.2's, "v12-behind" those behind others; "opaque" has something before them that the
- * layer does not know. Default "1.2". Exit status 0: all was presented; 77: no device to run on.
+ * layer does not know. Default "1.2". TIMES is how often each frame is drawn, over itself, so that
+ * the GPU is at it for a while; default 1. Exit status 0: all was presented; 77: no device to run
+ * on.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -277,35 +279,40 @@ static void barrier(VkCommandBuffer commands, VkImage image, VkAccessFlags from_
 
 /* A flat colour, then noise over it: a copy that comes too early shows something else. */
 static void record(VkCommandBuffer commands, VkImage image, VkExtent2D extent, VkBuffer noise,
-                   uint32_t frame) {
+                   uint32_t frame, uint32_t times) {
     const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
     VK(vkBeginCommandBuffer(commands, &begin));
     barrier(commands, image, 0, VK_ACCESS_TRANSFER_WRITE_BIT, VK_IMAGE_LAYOUT_UNDEFINED,
             VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
     const VkClearColorValue colour = {.float32 = {(float)(frame % 7) / 7, 0.5f, 0.25f, 1}};
     const VkImageSubresourceRange all = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1};
-    vkCmdClearColorImage(commands, image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, &colour, 1, &all);
-    barrier(commands, image, VK_ACCESS_TRANSFER_WRITE_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
-            VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
-    const VkBufferImageCopy region = {
-        .bufferOffset = (VkDeviceSize)(frame % SHIFTS) * SHIFT,
-        .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
-        .imageExtent = {extent.width, extent.height, 1},
-    };
-    vkCmdCopyBufferToImage(commands, noise, image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1,
-                           &region);
+    for (uint32_t i = 0; i < times; i++) {
+        vkCmdClearColorImage(commands, image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, &colour, 1,
+                             &all);
+        barrier(commands, image, VK_ACCESS_TRANSFER_WRITE_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
+                VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
+        const VkBufferImageCopy region = {
+            .bufferOffset = (VkDeviceSize)(frame % SHIFTS) * SHIFT,
+            .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
+            .imageExtent = {extent.width, extent.height, 1},
+        };
+        vkCmdCopyBufferToImage(commands, noise, image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1,
+                               &region);
+        barrier(commands, image, VK_ACCESS_TRANSFER_WRITE_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
+                VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
+    }
     barrier(commands, image, VK_ACCESS_TRANSFER_WRITE_BIT, 0, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
             VK_IMAGE_LAYOUT_PRESENT_SRC_KHR);
     VK(vkEndCommandBuffer(commands));
 }
 
 static void present(VkSwapchainKHR chain, const VkImage *images, VkExtent2D extent, VkBuffer noise,
-                    uint32_t frame, turn *t) {
+                    uint32_t frame, uint32_t times, turn *t) {
     uint32_t index;
     VK(vkWaitForFences(device, 1, &t->fence, VK_TRUE, UINT64_MAX));
     VK(vkResetFences(device, 1, &t->fence));
     VK(vkAcquireNextImageKHR(device, chain, UINT64_MAX, t->acquired, VK_NULL_HANDLE, &index));
-    record(t->commands, images[index], extent, noise, frame);
+    record(t->commands, images[index], extent, noise, frame, times);
     const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_TRANSFER_BIT;
     const VkSubmitInfo submit = {
         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
@@ -364,13 +371,14 @@ static void report(VkExtent2D extent, const char *variant, double seconds) {
 
 int main(int argc, char **argv) {
     if (argc < 4) {
-        fprintf(stderr, "zero_copy_test WIDTH HEIGHT FRAMES [VARIANT]\n");
+        fprintf(stderr, "zero_copy_test WIDTH HEIGHT FRAMES [VARIANT [TIMES]]\n");
         return 2;
     }
     const VkExtent2D extent = {(uint32_t)strtoul(argv[1], NULL, 10),
                                (uint32_t)strtoul(argv[2], NULL, 10)};
     uint32_t frames = (uint32_t)strtoul(argv[3], NULL, 10);
     const struct variant *variant = find_variant(argc > 4 ? argv[4] : "1.2");
+    uint32_t times = argc > 5 ? (uint32_t)strtoul(argv[5], NULL, 10) : 1;
     char name[64], error[256];
     snprintf(name, sizeof name, "/uisplice-zero-copy-%d", (int)getpid());
     if (uis_ring_create(name, extent.width, extent.height, 12, &ring, error, sizeof error) != 0) {
@@ -435,7 +443,7 @@ int main(int argc, char **argv) {
     pthread_create(&reader, NULL, read_ring, NULL);
     uint64_t started = uis_now_ns();
     for (uint32_t frame = 0; frame < frames; frame++)
-        present(chain, images, extent, noise, frame, &turns[frame % IN_FLIGHT]);
+        present(chain, images, extent, noise, frame, times, &turns[frame % IN_FLIGHT]);
     VK(vkDeviceWaitIdle(device));
     double seconds = (double)(uis_now_ns() - started) / 1e9;
     vkDestroySwapchainKHR(device, chain, NULL); /* waits for what the layer still does */
