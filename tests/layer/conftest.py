@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+INCLUDES = ("native/include", "native/src", "vulkan_layer/src")
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +18,12 @@ def compile_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
     """Builds tests/layer/NAME.c with the ring's protocol and `sources`, once a name."""
     built: dict[str, Path] = {}
 
-    def build(name: str, *sources: str, libraries: tuple[str, ...] = ("vulkan",)) -> Path:
+    def build(
+        name: str,
+        *sources: str,
+        libraries: tuple[str, ...] = ("vulkan",),
+        options: tuple[str, ...] = (),
+    ) -> Path:
         if name not in built:
             compiler = shutil.which("cc")
             assert compiler, "make setup installs a compiler"
@@ -28,7 +34,8 @@ def compile_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
                     compiler,
                     "-std=c11",
                     "-O1",
-                    *(f"-I{ROOT / folder}" for folder in ("native/include", "vulkan_layer/src")),
+                    *(f"-I{ROOT / folder}" for folder in INCLUDES),
+                    *options,
                     *(str(ROOT / file) for file in files),
                     *(f"-l{library}" for library in (*libraries, "pthread")),
                     "-o",

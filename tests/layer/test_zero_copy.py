@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,8 @@ from support.validation import LAYER, validation, validation_log
 
 from harness.native import LAYER_NAME, layer_dir
 
-FRAMES = 40
+ROOT = Path(__file__).parents[2]
+FRAMES = 24
 POOL = ["device_frame", "cuda", "log", "pacing"]
 
 
@@ -94,6 +96,15 @@ def test_a_word_nobody_knows_is_the_default(program: Path):
     assert "UIS_CAPTURE=gpu is not host, device or verify" in log
 
 
+def test_a_cuda_library_that_is_not_there(program: Path):
+    result, _ = presented(
+        program, UIS_CAPTURE="device", UISPLICE_CUDA_LIBRARY="/nowhere/libcuda.so"
+    )
+    assert result["active"] == "host"
+    if "the device lacks" not in result["fallback"]:  # what is asked first
+        assert "/nowhere/libcuda.so: cannot open" in result["fallback"]
+
+
 def test_passthrough_cannot(program: Path):
     """What the driver owns cannot be exported; a driver without a window presents nothing."""
     done = run(program, UIS_CAPTURE="device", UIS_WSI="passthrough")
@@ -120,10 +131,40 @@ def test_validation(program: Path, tmp_path: Path):
     assert [line for line in validation_log(tmp_path) if "Error" in line] == []
 
 
-def test_the_pool_of_frames(compile_program: Callable[..., Path]):
-    sources = [f"vulkan_layer/src/{name}.c" for name in POOL]
-    program = compile_program("device_frame_test", *sources, libraries=())
-    done = subprocess.run([str(program)], capture_output=True, text=True, timeout=60, check=False)
+def run_on_gpu(program: Path) -> None:
+    done = subprocess.run([str(program)], capture_output=True, text=True, timeout=120, check=False)
     if done.returncode == 77:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_pool_of_frames(compile_program: Callable[..., Path]):
+    sources = [f"vulkan_layer/src/{name}.c" for name in POOL]
+    run_on_gpu(compile_program("device_frame_test", *sources, libraries=()))
+
+
+def test_the_gpus_pixels_are_the_cpus(compile_program: Callable[..., Path]):
+    """Dirty map and colour conversion by the committed kernels, bit for bit."""
+    sources = [f"native/src/{name}.c" for name in ("device_pixels", "pixels", "dirty_map")]
+    ptx = ROOT / "native/src/device_pixels.ptx"
+    run_on_gpu(
+        compile_program(
+            "device_pixels_test",
+            *sources,
+            libraries=("yuv",),
+            options=("-O2", f'-DUIS_DEVICE_PIXELS_PTX="{ptx}"'),
+        )
+    )
+
+
+def test_the_kernels_were_compiled_from_their_source():
+    """Only the names and parameters can be compared without CUDA's compiler."""
+    source = (ROOT / "native/src/device_pixels.cu").read_text()
+    compiled = (ROOT / "native/src/device_pixels.ptx").read_text()
+    kernels = re.findall(r"__global__ void (\w+)\(([^)]*)\)", source)
+    assert len(kernels) == 3
+    for name, parameters in kernels:
+        there = re.search(rf"\.entry {name}\(([^)]*)\)", compiled)
+        assert there, name
+        assert len(there[1].split(",")) == len(parameters.split(",")), name
+    assert compiled.startswith(".version 6.3\n.target sm_75\n")

@@ -12,9 +12,16 @@
 
 static char problem[160];
 
+static char library_problem[sizeof problem];
+
 static void *open_library(const char *name) {
     const char *other = getenv("UISPLICE_CUDA_LIBRARY");
-    return dlopen(other && other[0] ? other : name, RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(other && other[0] ? other : name, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        const char *why = dlerror();
+        snprintf(library_problem, sizeof library_problem, "%s", why ? why : "dlopen failed");
+    }
+    return library;
 }
 
 /* The loader's messages end in a newline; the last one is the one that counts. */
@@ -45,8 +52,11 @@ const char *uis_cuda_error(CUresult result) {
 
 static void open_once(void) {
     CudaFunctions *loaded = NULL;
-    if (cuda_load_functions(&loaded, NULL) != 0)
+    if (cuda_load_functions(&loaded, NULL) != 0) {
+        if (library_problem[0]) /* says more than the loader does */
+            note("%s", library_problem);
         return;
+    }
     functions = loaded;
     if (!loaded->cuDeviceGetUuid || !loaded->cuImportExternalMemory ||
         !loaded->cuDestroyExternalMemory || !loaded->cuExternalMemoryGetMappedMipmappedArray ||
