@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,31 +12,10 @@ from support.validation import LAYER, validation, validation_log
 
 from harness.native import LAYER_NAME, LIBRARY, layer_dir
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("cc")
-    assert compiler, "make setup installs a compiler"
-    target = tmp_path_factory.mktemp("wsi") / "wsi_test"
-    sources = [ROOT / "tests/layer/wsi_test.c", ROOT / "native/src/frame_ring.c"]
-    subprocess.run(
-        [
-            compiler,
-            "-std=c11",
-            "-O1",
-            "-I",
-            str(ROOT / "native/include"),
-            *map(str, sources),
-            "-lvulkan",
-            "-lpthread",
-            "-o",
-            str(target),
-        ],
-        check=True,
-    )
-    return target
+def program(compile_program: Callable[..., Path]) -> Path:
+    return compile_program("wsi_test")
 
 
 # From 6 slots on the GPU writes straight into the ring; with 4 through a host buffer.

@@ -13,6 +13,7 @@
 #include "dispatch.h"
 #include "encode.h"
 #include "log.h"
+#include "present_cost.h"
 #include "uisplice/frame_ring.h"
 
 /* Guards attaching, the role, the error text and `failed`. */
@@ -211,6 +212,58 @@ uint8_t *uis_capture_memory(uint64_t *bytes) {
 bool uis_capture_fits(uint32_t width, uint32_t height) {
     return width <= header->max_width && height <= header->max_height &&
            (uint64_t)width * height * 4 <= header->slot_stride - UIS_RING_SLOT_HEADER;
+}
+
+VkExtent2D uis_capture_view(void) {
+    return (VkExtent2D){header->max_width, header->max_height};
+}
+
+void uis_capture_device_count(uis_device_counter counter, uint64_t n) {
+    if (!header)
+        return;
+    uint64_t *const counters[] = {
+        [UIS_DEVICE_COPIED] = &header->device.copied,
+        [UIS_DEVICE_LOST] = &header->device.lost,
+        [UIS_DEVICE_SUPERSEDED] = &header->device.superseded,
+        [UIS_DEVICE_EQUAL] = &header->device.equal,
+        [UIS_DEVICE_DIFFERENT] = &header->device.different,
+    };
+    __atomic_add_fetch(counters[counter], n, __ATOMIC_RELAXED);
+    if (counter == UIS_DEVICE_COPIED && !__atomic_load_n(&failed, __ATOMIC_ACQUIRE))
+        raise_state(UIS_WRITER_PRESENTING);
+}
+
+void uis_capture_device_wanted(uint32_t mode) {
+    if (header)
+        header->device.wanted = mode;
+}
+
+void uis_capture_device_state(uint32_t mode, const char *fallback) {
+    if (!header)
+        return;
+    pthread_mutex_lock(&lock);
+    if (fallback[0] &&
+        strncmp(header->device.fallback, fallback, sizeof header->device.fallback - 1) != 0)
+        uis_log(UIS_LOG_WARNING, "no zero-copy, frames are copied to the host: %s", fallback);
+    else if (!fallback[0] &&
+             __atomic_load_n(&header->device.active, __ATOMIC_ACQUIRE) == UIS_CAPTURE_HOST)
+        uis_log(UIS_LOG_INFO, "zero-copy: frames stay on the GPU%s",
+                mode == UIS_CAPTURE_VERIFY ? " and are compared with the host's" : "");
+    snprintf(header->device.fallback, sizeof header->device.fallback, "%s", fallback);
+    __atomic_store_n(&header->device.active, mode, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&lock);
+}
+
+void uis_capture_costs(void) {
+    if (!header)
+        return;
+    uis_device_capture *device = &header->device;
+    __atomic_store_n(&device->presents, uis_cost_count(UIS_COST_PRESENT), __ATOMIC_RELAXED);
+    __atomic_store_n(&device->median_ns, uis_cost_percentile(UIS_COST_PRESENT, 0.5),
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&device->p99_ns, uis_cost_percentile(UIS_COST_PRESENT, 0.99),
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&device->copy_ns, uis_cost_percentile(UIS_COST_COPY, 0.5), __ATOMIC_RELAXED);
 }
 
 uint32_t uis_capture_slots(void) {

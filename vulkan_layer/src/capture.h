@@ -78,6 +78,26 @@ void uis_capture_publish(uis_ring_slot *slot);
 /* They never will be: frees the slot; the present is the caller's to count. */
 void uis_capture_cancel(uis_ring_slot *slot);
 
+/* The ring's view: no captured window is wider or higher. */
+VkExtent2D uis_capture_view(void);
+
+/* What uis_device_capture in the ring's header counts (zero_copy.h). */
+typedef enum uis_device_counter {
+    UIS_DEVICE_COPIED,
+    UIS_DEVICE_LOST,
+    UIS_DEVICE_SUPERSEDED,
+    UIS_DEVICE_EQUAL,
+    UIS_DEVICE_DIFFERENT,
+} uis_device_counter;
+void uis_capture_device_count(uis_device_counter counter, uint64_t n);
+/* UIS_CAPTURE_* that was asked for, before anything of it is known to work. */
+void uis_capture_device_wanted(uint32_t mode);
+/* What the main window's frames do from now on, and why not what was asked for (empty: they
+ * do). Logs each reason once. */
+void uis_capture_device_state(uint32_t mode, const char *fallback);
+/* Writes what presents have cost so far (present_cost.h) into the header. */
+void uis_capture_costs(void);
+
 /* Copies tightly packed pixels into a ring slot and publishes it, or counts the
  * present as lost. */
 void uis_capture_store(const uis_frame *frame, const uint8_t *pixels);

@@ -92,9 +92,14 @@ void uis_device_load(uis_device *device){
 }
 
 uint32_t uis_memory_type(const uis_device *device, uint32_t allowed, VkMemoryPropertyFlags wanted) {
-    for (uint32_t i = 0; i < device->memory.memoryTypeCount; i++)
-        if ((allowed & (1u << i)) &&
-            (device->memory.memoryTypes[i].propertyFlags & wanted) == wanted)
+    /* What plain memory has; every other property asks something of its user. */
+    const VkMemoryPropertyFlags plain =
+        VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+        VK_MEMORY_PROPERTY_HOST_COHERENT_BIT | VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
+    for (uint32_t i = 0; i < device->memory.memoryTypeCount; i++) {
+        VkMemoryPropertyFlags has = device->memory.memoryTypes[i].propertyFlags;
+        if ((allowed & (1u << i)) && (has & wanted) == wanted && !(has & ~plain))
             return i;
+    }
     return UINT32_MAX;
 }

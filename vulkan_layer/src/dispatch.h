@@ -33,10 +33,16 @@ typedef unsigned long VisualID;
 
 #define UIS_INSTANCE_FUNCTIONS(X)                                                                  \
     X(DestroyInstance)                                                                             \
+    X(EnumeratePhysicalDevices)                                                                    \
+    X(EnumeratePhysicalDeviceGroups)                                                               \
+    X(EnumeratePhysicalDeviceGroupsKHR)                                                            \
     X(EnumerateDeviceExtensionProperties)                                                          \
     X(GetPhysicalDeviceProperties)                                                                 \
     X(GetPhysicalDeviceProperties2)                                                                \
+    X(GetPhysicalDeviceFeatures2)                                                                  \
+    X(GetPhysicalDeviceImageFormatProperties2)                                                     \
     X(GetPhysicalDeviceExternalBufferProperties)                                                   \
+    X(GetPhysicalDeviceExternalSemaphoreProperties)                                                \
     X(GetPhysicalDeviceMemoryProperties)                                                           \
     X(GetPhysicalDeviceQueueFamilyProperties)                                                      \
     X(GetPhysicalDeviceFormatProperties)                                                           \
@@ -72,6 +78,9 @@ typedef unsigned long VisualID;
     X(CreateImage)                                                                                 \
     X(DestroyImage)                                                                                \
     X(GetImageMemoryRequirements)                                                                  \
+    X(GetImageMemoryRequirements2)                                                                 \
+    X(GetMemoryFdKHR)                                                                              \
+    X(GetSemaphoreFdKHR)                                                                           \
     X(AllocateMemory)                                                                              \
     X(FreeMemory)                                                                                  \
     X(BindImageMemory)                                                                             \
@@ -117,6 +126,7 @@ struct uis_surface;
 struct uis_queue;
 struct uis_swapchain;
 struct uis_readback;
+struct uis_cuda;
 
 typedef struct uis_instance {
     struct uis_instance *next_instance;
@@ -126,9 +136,13 @@ typedef struct uis_instance {
     PFN_GetPhysicalDeviceProcAddr get_physical_device_proc_addr; /* may be NULL */
     uis_instance_table next;
     uint32_t api_version;    /* the app's VkApplicationInfo.apiVersion */
+    char device[64];         /* UIS_DEVICE, or empty */
+    bool choice_made;        /* (lock) the next one is settled: device_select.c */
+    VkPhysicalDevice chosen; /* (lock) the one that UIS_DEVICE names, or NULL */
     bool passthrough;        /* UIS_WSI */
+    uint32_t capture;        /* UIS_CAPTURE: a UIS_CAPTURE_* of frame_ring.h */
     uint64_t pace_period_ns; /* from UIS_PACE_HZ; 0: unpaced */
-    pthread_mutex_t lock;    /* surfaces */
+    pthread_mutex_t lock;    /* surfaces, chosen */
     struct uis_surface *surfaces;
 } uis_instance;
 
@@ -148,6 +162,9 @@ typedef struct uis_device {
     uint32_t first_family;     /* of the first queue the app asked for, flags 0 */
     struct uis_queue *queues;  /* (atomic) grows at the head, freed with the device */
     bool host_import;          /* VK_EXT_external_memory_host is enabled */
+    bool core_1_1;             /* instance and device: memory requirements 2, dedicated memory */
+    struct uis_cuda *cuda;     /* the same GPU in CUDA, for zero-copy, or NULL: host capture */
+    char no_zero_copy[200];    /* why it is NULL though it was asked for */
     pthread_mutex_t lock;      /* swapchains, readback, import_tried, ring_* */
     struct uis_swapchain *swapchains;
     struct uis_readback *readback; /* started with the first swapchain, or NULL */
@@ -173,7 +190,9 @@ unsigned uis_device_count(void);
 void uis_instance_load(uis_instance *instance);
 void uis_device_load(uis_device *device);
 
-/* The first type in `allowed` that has all of `wanted`, or UINT32_MAX. */
+/* The first type in `allowed` that has all of `wanted`, or UINT32_MAX. Types that only
+ * devices with some feature may use (protected, AMD's device coherent, NVIDIA's RDMA) are
+ * passed over. */
 uint32_t uis_memory_type(const uis_device *device, uint32_t allowed, VkMemoryPropertyFlags wanted);
 
 #endif

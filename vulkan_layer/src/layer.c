@@ -8,13 +8,18 @@
  *   UIS_WSI        "virtual" (default) or "passthrough"
  *   UIS_PACE_HZ    beat of FIFO swapchains while the ring names none; default
  *                  60, 0 for unpaced
+ *   UIS_DEVICE     which GPU the app sees (device_select.h); default all
+ *   UIS_CAPTURE    "host" (default), "device" or "verify" (zero_copy.h)
  *   UIS_LOG, UIS_LOG_LEVEL   see log.h
  */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "capture.h"
+#include "cuda.h"
+#include "device_select.h"
 #include "dispatch.h"
 #include "extensions.h"
 #include "host_import.h"
@@ -23,6 +28,7 @@
 #include "readback.h"
 #include "surface.h"
 #include "swapchain.h"
+#include "zero_copy.h"
 
 #define DEFAULT_PACE_HZ 60.0
 
@@ -71,6 +77,9 @@ static void read_settings(uis_instance *instance) {
             hz = DEFAULT_PACE_HZ;
         }
     }
+    const char *device = getenv("UIS_DEVICE");
+    snprintf(instance->device, sizeof instance->device, "%s", device ? device : "");
+    instance->capture = uis_zero_copy_mode();
     instance->pace_period_ns = hz == 0.0 ? 0 : (uint64_t)(1e9 / hz + 0.5);
 }
 
@@ -107,6 +116,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL uis_CreateInstance(const VkInstanceCreateI
     read_settings(instance);
     uis_instance_load(instance);
     uis_capture_attach();
+    uis_capture_device_wanted(instance->capture);
+    if (instance->capture != UIS_CAPTURE_HOST) /* a sandbox may not let it be loaded later */
+        (void)uis_cuda_open();
     uis_instance_register(instance);
     uis_log(UIS_LOG_DEBUG, "instance %p, %s", (void *)*out,
             instance->passthrough ? "passthrough" : "virtual swapchain");
@@ -147,7 +159,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL uis_CreateDevice(VkPhysicalDevice physical
     PFN_vkGetInstanceProcAddr get_instance_proc = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
     PFN_vkGetDeviceProcAddr get_device_proc = link->u.pLayerInfo->pfnNextGetDeviceProcAddr;
     PFN_vkSetDeviceLoaderData set_loader_data = callback->u.pfnSetDeviceLoaderData;
-    link->u.pLayerInfo = link->u.pLayerInfo->pNext;
+    VkLayerDeviceLink *below = link->u.pLayerInfo->pNext;
+    link->u.pLayerInfo = below;
     PFN_vkCreateDevice create =
         (PFN_vkCreateDevice)get_instance_proc(instance->handle, "vkCreateDevice");
     if (!create)
@@ -164,17 +177,21 @@ static VKAPI_ATTR VkResult VKAPI_CALL uis_CreateDevice(VkPhysicalDevice physical
     bool adds_import = uis_host_import_adds(instance, physical,
                                             names(info, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME),
                                             offered_count, offered, &host_import);
+    uis_zero_copy_plan plan;
+    uis_zero_copy_make_plan(instance, physical, info, offered_count, offered, &plan);
     free(offered);
 
     uis_device *device = calloc(1, sizeof *device);
-    const char **extensions = calloc((size_t)info->enabledExtensionCount + 2, sizeof *extensions);
+    const char **extensions = calloc(
+        (size_t)info->enabledExtensionCount + 1 + UIS_ZERO_COPY_EXTENSIONS, sizeof *extensions);
     if (!device || !extensions) {
+        uis_zero_copy_drop_plan(&plan);
         free(device);
         free(extensions);
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     }
     /* A copy without incremental present, if the driver does not know it, and
-     * with what the import of the frame ring takes. */
+     * with what the import of the frame ring and zero-copy take. */
     VkDeviceCreateInfo changed = *info;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < info->enabledExtensionCount; i++)
@@ -183,9 +200,25 @@ static VKAPI_ATTR VkResult VKAPI_CALL uis_CreateDevice(VkPhysicalDevice physical
             extensions[kept++] = info->ppEnabledExtensionNames[i];
     if (adds_import)
         extensions[kept++] = VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
+    const uint32_t without_zero_copy = kept;
+    for (uint32_t i = 0; i < plan.extension_count; i++)
+        extensions[kept++] = plan.extensions[i];
     changed.enabledExtensionCount = kept;
     changed.ppEnabledExtensionNames = extensions;
+    changed.pNext = plan.chain;
     result = create(physical, &changed, allocator, out);
+    uis_zero_copy_drop_plan(&plan);
+    if (result != VK_SUCCESS && plan.possible) {
+        /* Not what the app asked for: as it asked, then. */
+        VkResult refused = result;
+        link->u.pLayerInfo = below; /* the layers below have advanced it */
+        changed.enabledExtensionCount = without_zero_copy;
+        changed.pNext = info->pNext;
+        result = create(physical, &changed, allocator, out);
+        plan.possible = false;
+        snprintf(plan.problem, sizeof plan.problem,
+                 "the driver made no device with what zero-copy needs (VkResult %d)", refused);
+    }
     free(extensions);
     if (result != VK_SUCCESS) {
         free(device);
@@ -208,7 +241,10 @@ static VKAPI_ATTR VkResult VKAPI_CALL uis_CreateDevice(VkPhysicalDevice physical
     pthread_mutex_init(&device->lock, NULL);
     instance->next.GetPhysicalDeviceProperties(physical, &device->properties);
     instance->next.GetPhysicalDeviceMemoryProperties(physical, &device->memory);
+    device->core_1_1 = instance->api_version >= VK_API_VERSION_1_1 &&
+                       device->properties.apiVersion >= VK_API_VERSION_1_1;
     uis_device_load(device);
+    uis_zero_copy_open_device(device, &plan);
     uis_device_register(device);
     uis_log(UIS_LOG_DEBUG, "device %p on %s%s%s", (void *)*out, device->properties.deviceName,
             device->swapchain_enabled ? ", swapchains" : "",
@@ -226,6 +262,7 @@ static VKAPI_ATTR void VKAPI_CALL uis_DestroyDevice(VkDevice handle,
     uis_swapchains_free(device);
     uis_readback_stop(device);
     uis_host_import_free(device);
+    uis_zero_copy_close_device(device);
     uis_queues_free(device);
     uis_device_unregister(handle);
     device->next.DestroyDevice(handle, allocator);
@@ -255,6 +292,9 @@ static const struct {
     ENTRY(SCOPE_INSTANCE, CreateXcbSurfaceKHR),
     ENTRY(SCOPE_INSTANCE, CreateXlibSurfaceKHR),
     ENTRY(SCOPE_INSTANCE, DestroySurfaceKHR),
+    ENTRY(SCOPE_INSTANCE, EnumeratePhysicalDevices),
+    ENTRY(SCOPE_INSTANCE, EnumeratePhysicalDeviceGroups),
+    ENTRY(SCOPE_INSTANCE, EnumeratePhysicalDeviceGroupsKHR),
     ENTRY(SCOPE_PHYSICAL, CreateDevice),
     ENTRY(SCOPE_PHYSICAL, EnumerateDeviceExtensionProperties),
     ENTRY(SCOPE_PHYSICAL, GetPhysicalDeviceXcbPresentationSupportKHR),

@@ -9,11 +9,14 @@
 
 #include "host_import.h"
 #include "log.h"
+#include "zero_copy.h"
 
 #define FENCE_SLICE_NS 100000000u /* between looks at whether to go on waiting */
 #define SLOW_FENCE_NS 5000000000u /* then the log says that the GPU hangs */
 /* Slots a reader may hold at a time: the standing frame, the newest, the next. */
 #define READER_SLOTS 3
+/* Presents between two looks at what they cost. */
+#define COST_EVERY 64
 
 typedef struct uis_job {
     struct uis_job *next_job;
@@ -53,9 +56,12 @@ static VkResult wait_fence(uis_swapchain *swapchain, VkFence fence) {
     }
 }
 
-static void store(uis_swapchain *swapchain, uis_image *image) {
+/* `compare`: the frame's copy on the GPU is there, to be compared with these pixels. */
+static void store(uis_swapchain *swapchain, uis_image *image, bool compare) {
     uis_device *device = swapchain->device;
     if (image->slot) {
+        if (compare)
+            uis_zero_copy_compare(swapchain, image, uis_ring_slot_pixels(image->slot));
         uis_capture_publish(image->slot);
         image->slot = NULL;
         return;
@@ -73,13 +79,23 @@ static void store(uis_swapchain *swapchain, uis_image *image) {
             return;
         }
     }
+    if (compare)
+        uis_zero_copy_compare(swapchain, image, image->pixels);
     uis_capture_store(&image->frame, image->pixels);
 }
 
 static void finish(uis_job *job) {
     uis_swapchain *swapchain = job->swapchain;
     uis_image *image = &swapchain->images[job->index];
+    /* Enqueued before the fence is waited for: the GPU goes from the present to the copy
+     * without the CPU. */
+    bool copying = image->on_device && uis_zero_copy_begin(swapchain, image);
     VkResult result = wait_fence(swapchain, image->fence);
+    if (copying) {
+        if (result != VK_SUCCESS)
+            uis_zero_copy_abandon(swapchain, "a present never finished");
+        copying = result == VK_SUCCESS && uis_zero_copy_finish(swapchain, image);
+    }
     if (image->capture) {
         /* A copy that may still run while its slot serves another frame would
          * spoil that one: nothing more is captured here. Told before the slot is
@@ -87,12 +103,16 @@ static void finish(uis_job *job) {
         if (result < 0 || (result != VK_SUCCESS && image->slot))
             uis_capture_fail("waiting for a frame failed (VkResult %d)", result);
         if (result == VK_SUCCESS) {
-            store(swapchain, image);
+            store(swapchain, image, copying);
         } else {
             uis_readback_cancel(image);
             uis_capture_lost();
         }
     }
+    if (copying)
+        uis_zero_copy_publish(image);
+    if ((image->capture || image->on_device) && image->frame.sequence % COST_EVERY == 0)
+        uis_capture_costs();
     pthread_mutex_lock(&swapchain->lock);
     if (result < 0)
         swapchain->status = result;

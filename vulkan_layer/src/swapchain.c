@@ -3,12 +3,15 @@
 #define _GNU_SOURCE
 #include "swapchain.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "log.h"
 #include "passthrough.h"
+#include "present_cost.h"
 #include "readback.h"
+#include "zero_copy.h"
 
 #define MIN_IMAGES 3
 #define MAX_IMAGES 64
@@ -37,6 +40,8 @@ static void free_record(uis_swapchain *swapchain) {
 static void free_vulkan_objects(uis_swapchain *swapchain) {
     uis_device *device = swapchain->device;
     uis_readback_release(swapchain);
+    uis_zero_copy_release(swapchain);
+    uis_capture_costs();
     for (uint32_t i = 0; i < swapchain->image_count; i++) {
         uis_image *image = &swapchain->images[i];
         if (image->fence)
@@ -94,6 +99,8 @@ void uis_swapchain_add(uis_swapchain *swapchain, uis_swapchain *old) {
     pthread_mutex_unlock(&device->lock);
     uis_capture_claim(swapchain, old, swapchain->extent, device->properties.deviceName,
                       swapchain->passthrough);
+    if (uis_capture_wants(swapchain))
+        uis_zero_copy_prepare(swapchain);
     uis_log(UIS_LOG_DEBUG, "swapchain %p: %ux%u, format %d, %u images%s", (void *)swapchain,
             swapchain->extent.width, swapchain->extent.height, swapchain->format,
             swapchain->image_count, swapchain->fifo ? ", FIFO" : "");
@@ -167,7 +174,29 @@ void uis_swapchains_free(uis_device *device) {
 
 /* --- the virtual swapchain --- */
 
-static VkResult make_image(uis_swapchain *swapchain, const VkImageCreateInfo *info,
+/* What the image's memory has to be, and whether the driver wants it for the image alone. */
+static bool memory_needs(const uis_device *device, VkImage image, VkMemoryRequirements *needs) {
+    if (!device->core_1_1) {
+        device->next.GetImageMemoryRequirements(device->handle, image, needs);
+        return false;
+    }
+    VkMemoryDedicatedRequirements dedicated = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_DEDICATED_REQUIREMENTS,
+    };
+    VkMemoryRequirements2 all = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_REQUIREMENTS_2,
+        .pNext = &dedicated,
+    };
+    const VkImageMemoryRequirementsInfo2 info = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_REQUIREMENTS_INFO_2,
+        .image = image,
+    };
+    device->next.GetImageMemoryRequirements2(device->handle, &info, &all);
+    *needs = all.memoryRequirements;
+    return dedicated.requiresDedicatedAllocation || dedicated.prefersDedicatedAllocation;
+}
+
+static VkResult make_image(uis_swapchain *swapchain, const VkImageCreateInfo *info, bool exported,
                            uis_image *image) {
     uis_device *device = swapchain->device;
     VkResult result = device->next.CreateImage(device->handle, info, NULL, &image->image);
@@ -176,15 +205,26 @@ static VkResult make_image(uis_swapchain *swapchain, const VkImageCreateInfo *in
         return result;
     }
     VkMemoryRequirements needs;
-    device->next.GetImageMemoryRequirements(device->handle, image->image, &needs);
+    bool alone = memory_needs(device, image->image, &needs);
     uint32_t type =
         uis_memory_type(device, needs.memoryTypeBits, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
     if (type == UINT32_MAX)
         type = uis_memory_type(device, needs.memoryTypeBits, 0);
     if (type == UINT32_MAX)
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    VkExportMemoryAllocateInfo export = {
+        .sType = VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO,
+        .handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT,
+    };
+    const VkMemoryDedicatedAllocateInfo dedicated = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO,
+        .pNext = exported ? &export : NULL,
+        .image = image->image,
+    };
+    const void *chain = exported ? &export : NULL;
     const VkMemoryAllocateInfo allocate = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+        .pNext = alone ? &dedicated : chain,
         .allocationSize = needs.size,
         .memoryTypeIndex = type,
     };
@@ -193,7 +233,49 @@ static VkResult make_image(uis_swapchain *swapchain, const VkImageCreateInfo *in
         image->memory = VK_NULL_HANDLE;
         return result;
     }
-    return device->next.BindImageMemory(device->handle, image->image, image->memory, 0);
+    result = device->next.BindImageMemory(device->handle, image->image, image->memory, 0);
+    if (result == VK_SUCCESS && exported)
+        result = uis_zero_copy_export(swapchain, image, needs.size, alone);
+    return result;
+}
+
+static void drop_images(uis_swapchain *swapchain) {
+    uis_device *device = swapchain->device;
+    uis_zero_copy_release(swapchain);
+    for (uint32_t i = 0; i < swapchain->image_count; i++) {
+        uis_image *image = &swapchain->images[i];
+        if (image->image)
+            device->next.DestroyImage(device->handle, image->image, NULL);
+        if (image->memory)
+            device->next.FreeMemory(device->handle, image->memory, NULL);
+        image->image = VK_NULL_HANDLE;
+        image->memory = VK_NULL_HANDLE;
+    }
+}
+
+/* Images that CUDA can import, where zero-copy is on. A failure is none of the app's: it gets
+ * plain ones then. */
+static bool make_exported(uis_swapchain *swapchain, const VkImageCreateInfo *info) {
+    char *why = swapchain->no_export;
+    if (!swapchain->device->cuda ||
+        !uis_zero_copy_can_export(swapchain->device, info, why, sizeof swapchain->no_export))
+        return false;
+    const VkExternalMemoryImageCreateInfo external = {
+        .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
+        .pNext = info->pNext,
+        .handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT,
+    };
+    VkImageCreateInfo changed = *info;
+    changed.pNext = &external;
+    VkResult result = VK_SUCCESS;
+    for (uint32_t i = 0; i < swapchain->image_count && result == VK_SUCCESS; i++)
+        result = make_image(swapchain, &changed, true, &swapchain->images[i]);
+    if (result == VK_SUCCESS)
+        return true;
+    snprintf(why, sizeof swapchain->no_export, "making an exportable image failed (VkResult %d)",
+             result);
+    drop_images(swapchain);
+    return false;
 }
 
 static VkResult make_images(uis_swapchain *swapchain, const VkSwapchainCreateInfoKHR *info) {
@@ -226,8 +308,10 @@ static VkResult make_images(uis_swapchain *swapchain, const VkSwapchainCreateInf
             image.pNext = &formats;
         }
     }
+    if (make_exported(swapchain, &image))
+        return VK_SUCCESS;
     for (uint32_t i = 0; i < swapchain->image_count; i++) {
-        VkResult result = make_image(swapchain, &image, &swapchain->images[i]);
+        VkResult result = make_image(swapchain, &image, false, &swapchain->images[i]);
         if (result != VK_SUCCESS)
             return result;
     }
@@ -412,7 +496,7 @@ VKAPI_ATTR VkResult VKAPI_CALL uis_AcquireNextImage2KHR(VkDevice handle,
 }
 
 /* Submits one swapchain's present: waits on the semaphores, copies the image if
- * the recorder wants it, signals the image's fence. */
+ * the recorder wants it, signals the image's fence and, for zero-copy, its semaphore. */
 static VkResult submit_present(uis_swapchain *swapchain, uis_queue *queue, uis_image *image,
                                uint32_t wait_count, const VkSemaphore *waits) {
     enum { FEW = 16 };
@@ -424,13 +508,25 @@ static VkResult submit_present(uis_swapchain *swapchain, uis_queue *queue, uis_i
     for (uint32_t i = 0; i < wait_count; i++)
         stages[i] =
             image->capture ? VK_PIPELINE_STAGE_TRANSFER_BIT : VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
+    VkSemaphore done = VK_NULL_HANDLE;
+    uint64_t value = 0;
+    if (image->on_device)
+        done = uis_zero_copy_signal(image, &value);
+    const VkTimelineSemaphoreSubmitInfo timeline = {
+        .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+        .signalSemaphoreValueCount = 1,
+        .pSignalSemaphoreValues = &value,
+    };
     const VkSubmitInfo submit = {
         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+        .pNext = image->on_device ? &timeline : NULL,
         .waitSemaphoreCount = wait_count,
         .pWaitSemaphores = waits,
         .pWaitDstStageMask = stages,
         .commandBufferCount = image->capture ? 1 : 0,
         .pCommandBuffers = &image->copy,
+        .signalSemaphoreCount = image->on_device ? 1 : 0,
+        .pSignalSemaphores = &done,
     };
     VkResult result = device->next.ResetFences(device->handle, 1, &image->fence);
     if (result == VK_SUCCESS)
@@ -461,6 +557,7 @@ static VkResult present_one(uis_swapchain *swapchain, uis_queue *queue,
 
     uis_image *image = &swapchain->images[index];
     image->capture = false;
+    image->on_device = false;
     if (!retired)
         uis_capture_offer(swapchain, swapchain->extent, swapchain->device->properties.deviceName,
                           false);
@@ -474,9 +571,14 @@ static VkResult present_one(uis_swapchain *swapchain, uis_queue *queue,
         uis_capture_format(swapchain->format, &image->frame.swap_red_blue);
         uis_damage_from_present(info, entry, swapchain->extent, &image->frame.damage);
         uis_capture_count(&image->frame);
-        image->capture = uis_readback_prepare(swapchain, image, queue->family);
-        if (!image->capture)
-            uis_capture_lost();
+        uis_zero_copy_prepare(swapchain);
+        image->on_device = uis_zero_copy_wants(swapchain);
+        /* Pixels for the CPU only where somebody asks for them. */
+        if (!image->on_device || swapchain->device->instance->capture != UIS_CAPTURE_DEVICE) {
+            image->capture = uis_readback_prepare(swapchain, image, queue->family);
+            if (!image->capture)
+                uis_capture_lost();
+        }
     }
     VkResult result = submit_present(swapchain, queue, image, wait ? info->waitSemaphoreCount : 0,
                                      info->pWaitSemaphores);
@@ -486,6 +588,8 @@ static VkResult present_one(uis_swapchain *swapchain, uis_queue *queue,
             uis_capture_lost();
             uis_capture_fail("submitting the copy failed (VkResult %d)", result);
         }
+        if (image->on_device)
+            uis_capture_device_count(UIS_DEVICE_LOST, 1);
         pthread_mutex_lock(&swapchain->lock);
         image->state = UIS_IMAGE_ACQUIRED;
         if (result == VK_ERROR_DEVICE_LOST)
@@ -494,6 +598,8 @@ static VkResult present_one(uis_swapchain *swapchain, uis_queue *queue,
         return result;
     }
     uis_readback_push(swapchain, index);
+    if (counted)
+        uis_cost_add(UIS_COST_PRESENT, uis_now_ns() - now_ns);
     return VK_SUCCESS;
 }
 

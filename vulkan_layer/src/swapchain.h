@@ -26,7 +26,8 @@ typedef enum uis_image_state {
 
 typedef struct uis_image {
     VkImage image;
-    VkDeviceMemory memory; /* virtual mode only */
+    VkDeviceMemory memory;         /* virtual mode only */
+    struct uis_exported *exported; /* what CUDA needs of it (zero_copy.c), or NULL */
 
     uis_image_state state; /* (lock) virtual mode only */
     uint64_t last_present; /* (lock) ordinal of its last present, 0: never */
@@ -35,7 +36,8 @@ typedef struct uis_image {
     /* Used by one present at a time: by the presenting thread until the job is
      * handed over, then by the worker until `job` is false again. */
     VkFence fence;
-    bool capture; /* copy to the ring once the fence has signalled */
+    bool capture;   /* copy to the ring once the fence has signalled */
+    bool on_device; /* and, or instead, on the GPU: its present signals what CUDA waits for */
     uis_frame frame;
 
     /* Made when the first frame is captured (readback.c). */
@@ -68,6 +70,13 @@ typedef struct uis_swapchain {
     uint64_t presents;      /* (lock) ordinal of the last present */
 
     uis_pace pace; /* acquiring thread */
+
+    bool import_tried;     /* creating or presenting thread: the next one is settled */
+    bool on_device;        /* the images are CUDA's, too */
+    bool on_device_failed; /* (atomic) and CUDA failed since: host capture from then on */
+    bool difference_said;  /* worker: verify has logged a frame */
+    uint32_t fault;        /* UIS_CAPTURE_FAULT, tests only */
+    char no_export[200];   /* why the images cannot be exported */
 
     bool capture_ready;   /* presenting thread: the copies below exist */
     uint32_t copy_family; /* queue family of copy_pool */

@@ -77,6 +77,29 @@ typedef struct uis_video_region {
     uint64_t changed_ns; /* when the page said so */
 } uis_video_region;
 
+/* What the layer captures (UIS_CAPTURE): pixels in the ring's slots, frames on the GPU
+ * (zero-copy), or both, compared. */
+#define UIS_CAPTURE_HOST 0
+#define UIS_CAPTURE_DEVICE 1
+#define UIS_CAPTURE_VERIFY 2
+
+/* What became of zero-copy, said by the layer. Frames count from the ring's creation. */
+typedef struct uis_device_capture {
+    uint32_t wanted;     /* UIS_CAPTURE_* that the layer was asked for */
+    uint32_t active;     /* (atomic) and what it does; less than wanted: see fallback */
+    uint64_t copied;     /* (atomic) presents whose pixels reached a buffer on the GPU */
+    uint64_t lost;       /* (atomic) presents that found no free one, or whose copy failed */
+    uint64_t superseded; /* (atomic) frames on the GPU overwritten untaken */
+    uint64_t equal;      /* (atomic) verify: frames the same on the GPU and in the ring */
+    uint64_t different;  /* (atomic) verify: and those that were not */
+    uint64_t presents;   /* (atomic) captured presents that were timed, in any mode */
+    uint32_t median_ns;  /* (atomic) what vkQueuePresentKHR took; 0: none yet */
+    uint32_t p99_ns;     /* (atomic) and 99 of 100 did not take longer than */
+    uint32_t copy_ns;    /* (atomic) median, present to pixels on the GPU */
+    uint32_t reserved;
+    char fallback[256]; /* why frames do not stay on the GPU; empty: they do, or need not */
+} uis_device_capture;
+
 typedef struct uis_ring_header {
     uint32_t magic;
     uint32_t version;
@@ -113,6 +136,7 @@ typedef struct uis_ring_header {
     uint64_t swapchains;     /* (atomic) main-window swapchains created (resizes) */
     char device_name[256];   /* VkPhysicalDeviceProperties.deviceName */
     char writer_error[512];
+    uis_device_capture device;
 
     /* Python -> recorder: a sequence lock around the regions. */
     uint32_t region_sequence; /* (atomic) odd while being written */
