@@ -19,6 +19,8 @@ from .ring import FrameRing
 
 _ERROR_SIZE = 512
 
+EncoderName = Literal["x264", "nvenc", "auto"]
+
 
 class TickClass(enum.IntEnum):
     """What a tick of the frame clock saw."""
@@ -62,7 +64,8 @@ class RecorderSettings:
     """What a recording is made with.
 
     width, height are pixels and even; fps is ticks a second; qp 0..51 for I
-    and P alike; guard is macroblocks of UI around a region; threads are
+    and P alike; encoder is the library that codes, "auto" is for `choose_encoder` to
+    decide; preset has x264's names, which NVENC maps to its own; guard is macroblocks of UI around a region; threads are
     encoder 1's (more than one only where splice is not "syntax"). mode chooses
     two encoders and the splicer or, for comparison, one plain encoder for every
     tick or for those on which something changed. splice "syntax" merges: while a
@@ -80,6 +83,7 @@ class RecorderSettings:
     height: int = 720
     fps: int = 24
     qp: int = 23
+    encoder: EncoderName = "x264"
     preset: str = "superfast"
     guard: int = 3
     threads: int = 1
@@ -341,8 +345,10 @@ def native_config(s: RecorderSettings) -> Any:
     """The settings as the native library takes them.
 
     Raises:
-        RecorderError: a preset name that cannot be one.
+        RecorderError: a preset name that cannot be one, or an encoder that was not chosen.
     """
+    if s.encoder == "auto":
+        raise RecorderError("the encoder is still 'auto'", "ask choose_encoder first")
     ffi, lib = native().ffi, native().lib
     config = ffi.new("uis_recorder_config *")
     config.width, config.height = s.width, s.height
@@ -354,6 +360,7 @@ def native_config(s: RecorderSettings) -> Any:
     config.mb_info, config.deblock = int(s.mb_info), int(s.deblock)
     config.region_limit, config.keyframe_interval = s.region_limit, s.keyframe_interval
     config.adopt_after = s.adopt_after
+    config.encoder = getattr(lib, f"UIS_ENCODER_{s.encoder.upper()}")
     config.measure = int(s.measure)
     preset = s.preset.encode()
     if len(preset) > 15:
