@@ -219,6 +219,7 @@ def _play_all(
         options = RunOptions(
             browser=arguments.browser,
             wsi=arguments.wsi,
+            encoder=arguments.encoder,
             display=arguments.display,
             port=arguments.port,
             tape_record=arguments.tape_record,
@@ -450,6 +451,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--wsi", choices=("virtual", "passthrough"), help="override the scenarios' wsi"
+    )
+    run.add_argument(
+        "--encoder",
+        choices=("x264", "nvenc", "auto"),
+        help="override the scenarios' encoder (auto: NVENC where there is one)",
     )
     run.add_argument("--display", help="X display for Xvfb, such as :7 (default: a free one)")
     run.add_argument(

@@ -28,7 +28,7 @@ from .errors import ScenarioError
 from .headroom import complaints_in
 from .metrics import PhaseSpan, measure
 from .observer import Observer
-from .recorder import RecorderSettings
+from .recorder import EncoderName, RecorderSettings
 from .result import Result, conclude
 from .run import RunOptions, run_scenario
 from .scenario import load_scenario
@@ -82,6 +82,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--wsi",
         choices=("virtual", "passthrough"),
         help="override the scenarios' wsi (passthrough: watch the window)",
+    )
+    group.addoption(
+        "--encoder",
+        choices=("x264", "nvenc", "auto"),
+        help="override the scenarios' encoder (auto: NVENC where there is one)",
     )
     group.addoption(
         "--tape-record",
@@ -148,6 +153,7 @@ def _options(config: pytest.Config) -> RunOptions:
     return RunOptions(
         browser=config.getoption("--browser-path"),
         wsi=cast('Literal["virtual", "passthrough"] | None', config.getoption("--wsi")),
+        encoder=cast("EncoderName | None", config.getoption("--encoder")),
         tape_record=config.getoption("--tape-record"),
         tape_replay=config.getoption("--tape-replay"),
     )
@@ -334,7 +340,11 @@ def recording(
         for key in given:
             if key not in of_session | of_recorder:
                 raise TypeError(f"recording: {unknown('setting', key, of_session | of_recorder)}")
-        recorder = {**recorder_settings, **{k: v for k, v in given.items() if k in of_recorder}}
+        recorder = {
+            "encoder": run.options.encoder or "x264",
+            **recorder_settings,
+            **{k: v for k, v in given.items() if k in of_recorder},
+        }
         session_given = {k: v for k, v in given.items() if k in of_session}
         fields = {
             "folder": run.folder / name,

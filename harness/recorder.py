@@ -65,8 +65,8 @@ class RecorderSettings:
 
     width, height are pixels and even; fps is ticks a second; qp 0..51 for I
     and P alike; encoder is the library that codes, "auto" is for `choose_encoder` to
-    decide; preset has x264's names, which NVENC maps to its own; guard is macroblocks of UI around a region; threads are
-    encoder 1's (more than one only where splice is not "syntax"). mode chooses
+    decide; preset has x264's names, which NVENC maps to its own; guard is macroblocks of
+    UI around a region; threads are encoder 1's (more than one only where splice is not "syntax"). mode chooses
     two encoders and the splicer or, for comparison, one plain encoder for every
     tick or for those on which something changed. splice "syntax" merges: while a
     region lives, encoder 1 codes what is outside it only; "separate" and "rows"
@@ -225,7 +225,7 @@ class Recorder:
         out = ffi.new("uis_recorder **")
         error = ffi.new("char[]", _ERROR_SIZE)
         if lib.uis_recorder_create(config, self.ring.pointer, out, error, _ERROR_SIZE) != 0:
-            raise RecorderError(self._native.text(error), "change the scenario's encoder settings")
+            raise RecorderError(self._native.text(error), settings_remedy(s))
         self._pointer: Any = out[0]
         macroblocks = -(-s.width // 16) * -(-s.height // 16)
         self._digests = DigestFile(self.stream.with_suffix(".digests"), macroblocks)
@@ -367,6 +367,11 @@ def native_config(s: RecorderSettings) -> Any:
         raise RecorderError(f"'{s.preset}' is not a libx264 preset", "see `x264 --fullhelp`")
     config.preset = preset
     return config
+
+
+def settings_remedy(s: RecorderSettings) -> str:
+    """What to do where an encoder does not open."""
+    return "see docs/nvenc.md" if s.encoder == "nvenc" else "change the scenario's encoder settings"
 
 
 def _rect(raw: Any) -> Rect:
