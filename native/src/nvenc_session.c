@@ -54,20 +54,20 @@ static void driver_version(char *text, size_t size) {
     fclose(file);
 }
 
-static void describe(uis_nvenc_session *s) {
+static void describe(uis_nvenc_session *s, int preset) {
     const char *played = uis_double_name(s->library->lib);
     if (!played && s->cuda.is_double)
         played = "NVENC on a CUDA test double";
     if (played) {
-        snprintf(s->description, sizeof s->description, "%s, not a GPU, API %d.%d", played,
-                 NVENCAPI_MAJOR_VERSION, NVENCAPI_MINOR_VERSION);
+        snprintf(s->description, sizeof s->description, "%s, not a GPU, API %d.%d, preset P%d",
+                 played, NVENCAPI_MAJOR_VERSION, NVENCAPI_MINOR_VERSION, preset);
         return;
     }
     char version[64];
     driver_version(version, sizeof version);
-    snprintf(s->description, sizeof s->description, "NVENC API %d.%d on %s%s%s",
+    snprintf(s->description, sizeof s->description, "NVENC API %d.%d on %s%s%s, preset P%d",
              NVENCAPI_MAJOR_VERSION, NVENCAPI_MINOR_VERSION, s->cuda.name,
-             version[0] ? ", driver " : "", version);
+             version[0] ? ", driver " : "", version, preset);
 }
 
 static int open_session(uis_nvenc_session *s, char *err, size_t err_size) {
@@ -201,20 +201,18 @@ static int check_capabilities(uis_nvenc_session *s, const GUID *preset, char *er
     return 0;
 }
 
-/* x264's names for the trade of time for bits, mapped to NVENC's P1 (fastest) to P7. */
-static const GUID *preset_of(const char *name) {
+/* x264's names for the trade of time for bits, mapped to NVENC's P1 (fastest) to P7: an index
+ * into `presets`, or -1. */
+static int preset_of(const char *name) {
     static const struct {
         const char *name;
-        const GUID *preset;
-    } map[] = {{"ultrafast", &NV_ENC_PRESET_P1_GUID}, {"superfast", &NV_ENC_PRESET_P2_GUID},
-               {"veryfast", &NV_ENC_PRESET_P3_GUID},  {"faster", &NV_ENC_PRESET_P4_GUID},
-               {"fast", &NV_ENC_PRESET_P4_GUID},      {"medium", &NV_ENC_PRESET_P5_GUID},
-               {"slow", &NV_ENC_PRESET_P6_GUID},      {"slower", &NV_ENC_PRESET_P7_GUID},
-               {"veryslow", &NV_ENC_PRESET_P7_GUID}};
+        int preset;
+    } map[] = {{"ultrafast", 0}, {"superfast", 1}, {"veryfast", 2}, {"faster", 3},  {"fast", 3},
+               {"medium", 4},    {"slow", 5},      {"slower", 6},   {"veryslow", 6}};
     for (size_t i = 0; i < sizeof map / sizeof *map; i++)
         if (strcmp(map[i].name, name) == 0)
             return map[i].preset;
-    return NULL;
+    return -1;
 }
 
 static void configure(NV_ENC_CONFIG *c, const uis_encoder_config *config) {
@@ -301,15 +299,20 @@ static int create_bitstream(uis_nvenc_session *s, char *err, size_t err_size) {
     return 0;
 }
 
+static const GUID *const presets[] = {
+    &NV_ENC_PRESET_P1_GUID, &NV_ENC_PRESET_P2_GUID, &NV_ENC_PRESET_P3_GUID, &NV_ENC_PRESET_P4_GUID,
+    &NV_ENC_PRESET_P5_GUID, &NV_ENC_PRESET_P6_GUID, &NV_ENC_PRESET_P7_GUID};
+
 int uis_nvenc_open(uis_nvenc_session *s, const uis_encoder_config *config, char *err,
                    size_t err_size) {
     *s = (uis_nvenc_session){.width = config->width, .height = config->height};
-    const GUID *preset = preset_of(config->preset);
-    if (!preset) {
+    const int number = preset_of(config->preset);
+    if (number < 0) {
         snprintf(err, err_size, "NVENC: there is no preset '%s' to map to P1 to P7",
                  config->preset);
         return -1;
     }
+    const GUID *preset = presets[number];
     if (uis_cuda_open(&s->cuda, err, err_size) != 0)
         return -1;
     int rc = uis_cuda_push(&s->cuda, err, err_size);
@@ -325,7 +328,7 @@ int uis_nvenc_open(uis_nvenc_session *s, const uis_encoder_config *config, char 
         uis_nvenc_close(s);
         return -1;
     }
-    describe(s);
+    describe(s, number + 1);
     return 0;
 }
 

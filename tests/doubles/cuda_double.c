@@ -492,17 +492,19 @@ CUresult cuExternalMemoryGetMappedBuffer(CUdeviceptr *out, CUexternalMemory m,
 
 /* Only linear images can be seen like this; the driver would know a tiled one's layout. */
 DRIVER(cuExternalMemoryGetMappedMipmappedArray);
-CUresult cuExternalMemoryGetMappedMipmappedArray(
-    CUmipmappedArray *out, CUexternalMemory m, const CUDA_EXTERNAL_MEMORY_MIPMAPPED_ARRAY_DESC *d) {
+CUresult
+cuExternalMemoryGetMappedMipmappedArray(CUmipmappedArray *out, CUexternalMemory m,
+                                        const CUDA_EXTERNAL_MEMORY_MIPMAPPED_ARRAY_DESC *d) {
     NEED_CONTEXT;
     NEED(out && m && d && d->numLevels == 1 && d->offset <= m->size);
-    const size_t row = d->arrayDesc.Width * d->arrayDesc.NumChannels * sample_size(d->arrayDesc.Format);
+    const size_t row =
+        d->arrayDesc.Width * d->arrayDesc.NumChannels * sample_size(d->arrayDesc.Format);
     NEED(row && row * d->arrayDesc.Height <= m->size - d->offset);
     CUmipmappedArray a = calloc(1, sizeof *a);
     if (!a)
         return (CUresult)OUT_OF_MEMORY;
-    a->level = (struct CUarray_st){row, d->arrayDesc.Height, row, (uint8_t *)m->data + d->offset,
-                                   false};
+    a->level =
+        (struct CUarray_st){row, d->arrayDesc.Height, row, (uint8_t *)m->data + d->offset, false};
     *out = a;
     return CUDA_SUCCESS;
 }

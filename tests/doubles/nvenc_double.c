@@ -256,7 +256,8 @@ static NVENCSTATUS NVENCAPI get_presets(void *encoder, GUID codec, GUID *guids, 
     return fill(s, presets, PRESETS, guids, size, count);
 }
 
-static const NV_ENC_BUFFER_FORMAT formats[] = {NV_ENC_BUFFER_FORMAT_NV12, NV_ENC_BUFFER_FORMAT_ARGB};
+static const NV_ENC_BUFFER_FORMAT formats[] = {NV_ENC_BUFFER_FORMAT_NV12,
+                                               NV_ENC_BUFFER_FORMAT_ARGB};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 static NVENCSTATUS NVENCAPI get_format_count(void *encoder, GUID codec, uint32_t *count) {
@@ -748,8 +749,7 @@ static NVENCSTATUS NVENCAPI encode(void *encoder, NV_ENC_PIC_PARAMS *p) {
     const int width = (int)s->width;
     x264_picture_t in, out;
     x264_picture_init(&in);
-    in.i_type =
-        p->encodePicFlags & NV_ENC_PIC_FLAG_FORCEIDR ? X264_TYPE_IDR : X264_TYPE_AUTO;
+    in.i_type = p->encodePicFlags & NV_ENC_PIC_FLAG_FORCEIDR ? X264_TYPE_IDR : X264_TYPE_AUTO;
     in.i_pts = s->pictures;
     in.img.i_csp = X264_CSP_I420;
     in.img.i_plane = 3;
