@@ -140,11 +140,11 @@ static int copy(const uis_nvenc_session *s, CUDA_MEMCPY2D *c, size_t bytes, size
     return uis_cuda_check(&s->cuda, s->cuda.api->cuMemcpy2D(c), "copying a picture", err, err_size);
 }
 
-/* The planes of the host as NV12. */
+/* The planes of the host as NV12; of whole macroblocks, which may be more than is coded. */
 static int upload(uis_encoder *e, const uis_i420 *picture, char *err, size_t err_size) {
     uis_nvenc_session *s = &e->session;
-    if (picture->width != s->width || picture->height != s->height) {
-        snprintf(err, err_size, "the encoder codes %ux%u, not %ux%u", s->width, s->height,
+    if (picture->width < s->width || picture->height < s->height) {
+        snprintf(err, err_size, "the encoder codes %ux%u, and got %ux%u", s->width, s->height,
                  picture->width, picture->height);
         return -1;
     }
