@@ -63,20 +63,20 @@ class Rect(NamedTuple):
 class RecorderSettings:
     """What a recording is made with.
 
-    width, height are pixels and even; fps is ticks a second; qp 0..51 for I
-    and P alike; encoder is the library that codes, "auto" is for `choose_encoder` to
-    decide; preset has x264's names, which NVENC maps to its own; guard is macroblocks of
-    UI around a region; threads are encoder 1's (more than one only where splice is not "syntax"). mode chooses
-    two encoders and the splicer or, for comparison, one plain encoder for every
-    tick or for those on which something changed. splice "syntax" merges: while a
-    region lives, encoder 1 codes what is outside it only; "separate" and "rows"
-    code CHANGED pictures in full. mb_info tells the encoders which macroblocks
-    did not change. deblock lets spliced and merged pictures use the deblocking
-    filter where that is provably exact. A region larger than region_limit
-    percent of the view is left to encoder 1, and so is a video that has not stood
-    still for adopt_after pictures: one about to move would lose its region at
-    once. keyframe_interval is in ticks, 0: only the
-    first picture. measure adds SSIM to every picture, about 2 ms at 720p.
+    width, height are pixels and even; fps is ticks a second; qp 0..51 for I and P
+    alike; encoder is the library that codes, "auto" is for `choose_encoder` to decide;
+    preset has x264's names, which NVENC maps to its own; guard is macroblocks of UI
+    around a region; threads are encoder 1's (more than one only where splice is not
+    "syntax"). mode chooses two encoders and the splicer or, for comparison, one plain
+    encoder for every tick or for those on which something changed. splice "syntax"
+    merges: while a region lives, encoder 1 codes what is outside it only; "separate"
+    and "rows" code CHANGED pictures in full. mb_info tells the encoders which
+    macroblocks did not change. deblock lets spliced and merged pictures use the
+    deblocking filter where that is provably exact. A region larger than region_limit
+    percent of the view is left to encoder 1, and so is a video that has not stood still
+    for adopt_after pictures: one about to move would lose its region at once.
+    keyframe_interval is in ticks, 0: only the first picture. measure adds SSIM to every
+    picture, about 2 ms at 720p.
     """
 
     width: int = 1280
