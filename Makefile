@@ -85,7 +85,7 @@ sanitize: setup ## tests of the native code under AddressSanitizer and UBSan
 	  ASAN_OPTIONS=detect_leaks=0 UISPLICE_LIB_DIR=$(CURDIR)/$(ASAN)/install/harness/_lib \
 	  $(BIN)/python -m pytest tests/unit/test_bitstream.py tests/unit/test_sequences.py \
 	  tests/unit/test_merging.py tests/unit/test_ring.py tests/unit/test_dirty_map.py \
-	  tests/unit/test_tape.py tests/unit/test_window_size.py $(ARGS)
+	  tests/unit/test_nvenc.py tests/unit/test_tape.py tests/unit/test_window_size.py $(ARGS)
 
 FUZZ_SECONDS ?= 600
 fuzz: setup ## libFuzzer targets for FUZZ_SECONDS each (600); keeps what it finds

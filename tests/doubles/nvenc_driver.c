@@ -3,9 +3,13 @@
  *   nvenc_driver rules    the NVENC double against clients that break the header's rules
  *   nvenc_driver device   the backend on pictures that are on the device already
  * Prints a line for each thing that is not so, and ends with 1 if there was any. */
+#define _GNU_SOURCE
 #include "encoder.h"
 #include "nvenc_session.h"
 #include "nvenc_status.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 static int wrong;
 static int looked;
@@ -26,6 +30,9 @@ static void require(bool condition, const char *what) {
         wrong++;
     }
 }
+
+/* Every structure ends in reserved fields. */
+#define SPOIL(structure) ((uint8_t *)&(structure))[sizeof(structure) - 1] = 1
 
 static void die(const char *why) {
     printf("%s\n", why);
@@ -87,7 +94,7 @@ static void *check_opening(void) {
     p.deviceType = NV_ENC_DEVICE_TYPE_OPENGL;
     expect(api.nvEncOpenEncodeSessionEx(&p, &s), NV_ENC_ERR_UNSUPPORTED_DEVICE, "OpenGL device");
     p = session_params();
-    p.reserved = &p;
+    SPOIL(p);
     expect(api.nvEncOpenEncodeSessionEx(&p, &s), NV_ENC_ERR_INVALID_PARAM, "session's reserved");
     p = session_params();
     expect(api.nvEncOpenEncodeSessionEx(&p, &s), NV_ENC_SUCCESS, "opening");
@@ -152,7 +159,7 @@ static void check_initialising(void *s) {
     REFUSED(c.version = 0, NV_ENC_ERR_INVALID_VERSION, "configuration's version");
     REFUSED(c.rcParams.version = 0, NV_ENC_ERR_INVALID_VERSION, "rate control's version");
     REFUSED(p.encodeConfig = NULL, NV_ENC_ERR_INVALID_PTR, "no configuration");
-    REFUSED(p.privDataSize = 1, NV_ENC_ERR_INVALID_PARAM, "private data");
+    REFUSED(SPOIL(p), NV_ENC_ERR_INVALID_PARAM, "settings' reserved");
     REFUSED(p.encodeGUID = NV_ENC_CODEC_HEVC_GUID, NV_ENC_ERR_INVALID_PARAM, "HEVC");
     REFUSED(p.encodeWidth = 32, NV_ENC_ERR_INVALID_PARAM, "too narrow");
     REFUSED(p.encodeWidth = 8192, NV_ENC_ERR_INVALID_PARAM, "too wide");
@@ -204,9 +211,10 @@ static void check_pictures(void *s) {
     r.resourceType = NV_ENC_INPUT_RESOURCE_TYPE_CUDADEVICEPTR;
     expect(api.nvEncRegisterResource(s, &r), NV_ENC_SUCCESS, "registering");
 
-    NV_ENC_CREATE_BITSTREAM_BUFFER b = {.version = NV_ENC_CREATE_BITSTREAM_BUFFER_VER, .size = 9};
-    expect(api.nvEncCreateBitstreamBuffer(s, &b), NV_ENC_ERR_INVALID_PARAM, "a deprecated field");
-    b.size = 0;
+    NV_ENC_CREATE_BITSTREAM_BUFFER b = {.version = NV_ENC_CREATE_BITSTREAM_BUFFER_VER};
+    SPOIL(b);
+    expect(api.nvEncCreateBitstreamBuffer(s, &b), NV_ENC_ERR_INVALID_PARAM, "buffer's reserved");
+    b = (NV_ENC_CREATE_BITSTREAM_BUFFER){.version = NV_ENC_CREATE_BITSTREAM_BUFFER_VER};
     expect(api.nvEncCreateBitstreamBuffer(s, &b), NV_ENC_SUCCESS, "a buffer");
 
     NV_ENC_PIC_PARAMS p = {.version = NV_ENC_PIC_PARAMS_VER,
@@ -278,6 +286,21 @@ static void check_cuda(void) {
             "the host's memory is not the device's");
     require(cuda.api->cuMemFree(memory) == CUDA_SUCCESS, "freeing");
     require(cuda.api->cuMemFree(memory) != CUDA_SUCCESS, "freeing twice is refused");
+    const int fd = memfd_create("external", 0);
+    CUexternalMemory external;
+    if (fd < 0 || write(fd, "0123456789abcdef", 16) != 16)
+        die("no memory with a file descriptor");
+    const CUDA_EXTERNAL_MEMORY_HANDLE_DESC handle = {
+        .type = CU_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD, .handle.fd = fd, .size = 16};
+    const CUDA_EXTERNAL_MEMORY_BUFFER_DESC part = {.offset = 10, .size = 6};
+    require(cuda.api->cuImportExternalMemory(&external, &handle) == CUDA_SUCCESS, "importing");
+    require(cuda.api->cuExternalMemoryGetMappedBuffer(&memory, external, &part) == CUDA_SUCCESS &&
+                cuda.api->cuMemcpyDtoH(host, memory, 6) == CUDA_SUCCESS &&
+                memcmp(host, "abcdef", 6) == 0,
+            "what is imported is what was written");
+    require(cuda.api->cuMemFree(memory) == CUDA_SUCCESS &&
+                cuda.api->cuDestroyExternalMemory(external) == CUDA_SUCCESS,
+            "giving it back");
     uis_cuda_pop(&cuda);
     require(cuda.api->cuMemAlloc(&memory, 16) != CUDA_SUCCESS, "no context, no memory");
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import os
 import subprocess
 from pathlib import Path
 
@@ -55,7 +56,12 @@ def drive(what: str) -> subprocess.CompletedProcess[str]:
     """Runs the program that drives the backend and the doubles themselves."""
     return subprocess.run(
         [str(folder() / "nvenc_driver"), what],
-        env={**environment(), "UISPLICE_LIB_DIR": str(library_dir())},
+        env={
+            # `make sanitize` preloads its runtimes: the decoder's library needs them.
+            **{k: v for k, v in os.environ.items() if k in ("LD_PRELOAD", "ASAN_OPTIONS")},
+            **environment(),
+            "UISPLICE_LIB_DIR": str(library_dir()),
+        },
         capture_output=True,
         text=True,
         timeout=60,
