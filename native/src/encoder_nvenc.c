@@ -166,7 +166,8 @@ static int upload(uis_encoder *e, const uis_i420 *picture, char *err, size_t err
                : -1;
 }
 
-/* What the encoder codes of a picture that is on the device already. */
+/* What the encoder codes of a picture that is on the device already. A copy within the device
+ * may go on after the call; NVENC reads on the same stream, the default one, so after it. */
 static int take(uis_encoder *e, const uis_device_picture *d, surface *to, char *err,
                 size_t err_size) {
     uis_nvenc_session *s = &e->session;

@@ -179,13 +179,15 @@ static int check_capabilities(uis_nvenc_session *s, const GUID *preset, char *er
         require_format(s, NV_ENC_BUFFER_FORMAT_ARGB, "ARGB", err, err_size) != 0)
         return -1;
     /* Constant QP has no bit among the rate control modes: every device has it. */
-    int width[2], height[2], mbs;
+    int width[2], height[2], mbs, references;
     if (ask(s, NV_ENC_CAPS_WIDTH_MIN, &width[0], err, err_size) != 0 ||
         ask(s, NV_ENC_CAPS_WIDTH_MAX, &width[1], err, err_size) != 0 ||
         ask(s, NV_ENC_CAPS_HEIGHT_MIN, &height[0], err, err_size) != 0 ||
         ask(s, NV_ENC_CAPS_HEIGHT_MAX, &height[1], err, err_size) != 0 ||
-        ask(s, NV_ENC_CAPS_MB_NUM_MAX, &mbs, err, err_size) != 0)
+        ask(s, NV_ENC_CAPS_MB_NUM_MAX, &mbs, err, err_size) != 0 ||
+        ask(s, NV_ENC_CAPS_SUPPORT_MULTIPLE_REF_FRAMES, &references, err, err_size) != 0)
         return -1;
+    s->chooses_references = references > 0;
     s->limits = (uis_encoder_limits){.min_width = width[0] > 0 ? (uint32_t)width[0] : 0,
                                      .min_height = height[0] > 0 ? (uint32_t)height[0] : 0};
     const uint32_t wanted = ((s->width + 15) / 16) * ((s->height + 15) / 16);
@@ -215,7 +217,8 @@ static int preset_of(const char *name) {
     return -1;
 }
 
-static void configure(NV_ENC_CONFIG *c, const uis_encoder_config *config) {
+static void configure(const uis_nvenc_session *s, NV_ENC_CONFIG *c,
+                      const uis_encoder_config *config) {
     c->version = NV_ENC_CONFIG_VER;
     c->profileGUID = NV_ENC_H264_PROFILE_BASELINE_GUID;
     c->gopLength = NVENC_INFINITE_GOPLENGTH;
@@ -240,7 +243,8 @@ static void configure(NV_ENC_CONFIG *c, const uis_encoder_config *config) {
     h->disableDeblockingFilterIDC = config->deblock ? 0 : 1;
     h->useConstrainedIntraPred = 0; /* see encoder.h */
     h->maxNumRefFrames = 1;
-    h->numRefL0 = NV_ENC_NUM_REF_FRAMES_1;
+    h->numRefL0 =
+        s->chooses_references ? NV_ENC_NUM_REF_FRAMES_1 : NV_ENC_NUM_REF_FRAMES_AUTOSELECT;
     h->useBFramesAsRef = NV_ENC_BFRAME_REF_MODE_DISABLED;
     h->sliceMode = 0; /* macroblocks a slice; 0 of them: one slice */
     h->sliceModeData = config->slice_max_mbs;
@@ -268,7 +272,7 @@ static int initialise(uis_nvenc_session *s, const uis_encoder_config *config, co
                                             NV_ENC_TUNING_INFO_ULTRA_LOW_LATENCY, from),
         "asking for a preset", err, err_size);
     if (rc == 0) {
-        configure(&from->presetCfg, config);
+        configure(s, &from->presetCfg, config);
         NV_ENC_INITIALIZE_PARAMS p = {.version = NV_ENC_INITIALIZE_PARAMS_VER,
                                       .encodeGUID = NV_ENC_CODEC_H264_GUID,
                                       .presetGUID = *preset,

@@ -19,6 +19,7 @@ typedef struct uis_nvenc_session {
     bool initialised;
     uint32_t width, height;
     uis_encoder_limits limits;
+    bool chooses_references; /* the device takes a number of active references */
     NV_ENC_OUTPUT_PTR bitstream;
     char description[256];
 } uis_nvenc_session;

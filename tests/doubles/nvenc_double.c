@@ -304,6 +304,8 @@ static int capability(NV_ENC_CAPS what) {
         return 4096;
     case NV_ENC_CAPS_MB_NUM_MAX:
         return 65536;
+    case NV_ENC_CAPS_SUPPORT_MULTIPLE_REF_FRAMES:
+        return 1;
     default:
         return 0;
     }

@@ -14,6 +14,8 @@ import pytest
 import test_sequences
 from hypothesis import HealthCheck, given, settings
 from support import content, doubles
+from support.feeder import record
+from support.taping import make_tape
 from test_merging import HEIGHT, VIDEO, WIDTH, kinds, region, run, session, show
 
 from harness.baseline import environment_id
@@ -23,8 +25,10 @@ from harness.encoder import choose_encoder
 from harness.errors import EnvironmentProblem, RecorderError
 from harness.pipeline import Pipeline
 from harness.recorder import Picture, RecorderSettings, Recording
+from harness.replay import environment_of, replay
 from harness.run import RunOptions, settings_of
 from harness.scenario import load_scenario
+from harness.tape import SUFFIX, Tape
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "nvenc.md").read_text(encoding="utf-8")
@@ -254,6 +258,34 @@ def test_no_device_at_all(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("UISPLICE_DOUBLE_DEVICES", "0")
     with pytest.raises(EnvironmentProblem, match="lists no device"):
         choose_encoder(NVENC)
+
+
+@pytest.mark.parametrize("fault", ["", "session_lost@3"])
+def test_the_recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str):
+    """On its own thread, from the ring; what breaks off is kept and says why."""
+    doubles.use(monkeypatch, fault)
+    page = content.ui(320, 192)
+    frames = [content.paste(page, content.ui(60, 40, seed=n), 100, 80) for n in range(6)]
+    steps = [(frame, []) for frame in frames]
+    recording = record(tmp_path / "s.mkv", steps, first=page, fps=24, encoder="nvenc")
+    if fault:
+        assert "NV_ENC_ERR_DEVICE_NOT_EXIST" in recording.error
+        assert 1 <= len(recording.ticks) < 6
+    else:
+        assert recording.error == ""
+    for result in check_recording(recording):
+        assert result.passed, f"{result.name}: {result.summary}"
+
+
+def test_a_tape_is_replayed_by_another_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    doubles.use(monkeypatch)
+    tape = Tape.open(make_tape(tmp_path / f"t{SUFFIX}", session(6)))
+    chosen = choose_encoder(NVENC)
+    recording = replay(tape, chosen.settings, tmp_path / "s.mkv")
+    assert len(recording.ticks) == 7
+    for result in check_recording(recording):
+        assert result.passed, f"{result.name}: {result.summary}"
+    assert "double" in environment_of(tape, chosen)["encoder"]
 
 
 # --------------------------------------------------------------------- choice
