@@ -7,6 +7,7 @@ REPORTS ?= reports
 ARGS ?=
 REPORT_TOOLS := reports/node_modules/.installed
 THIRD_DECODER := tests/h264bsd/node_modules/.installed
+DOUBLES := build/doubles/.built
 # A browser by path: make demo BROWSER=/opt/google/chrome/chrome
 ifdef BROWSER
 export UISPLICE_BROWSER := $(BROWSER)
@@ -84,13 +85,14 @@ sanitize: setup ## tests of the native code under AddressSanitizer and UBSan
 	  ASAN_OPTIONS=detect_leaks=0 UISPLICE_LIB_DIR=$(CURDIR)/$(ASAN)/install/harness/_lib \
 	  $(BIN)/python -m pytest tests/unit/test_bitstream.py tests/unit/test_sequences.py \
 	  tests/unit/test_merging.py tests/unit/test_ring.py tests/unit/test_dirty_map.py \
-	  tests/unit/test_tape.py tests/unit/test_window_size.py tests/unit/test_layer_side.py $(ARGS)
+	  tests/unit/test_nvenc.py tests/unit/test_tape.py tests/unit/test_window_size.py \
+	  tests/unit/test_layer_side.py $(ARGS)
 
 FUZZ_SECONDS ?= 600
 fuzz: setup ## libFuzzer targets for FUZZ_SECONDS each (600); keeps what it finds
 	scripts/fuzz.sh $(FUZZ_SECONDS)
 
-setup: system-test $(VENV)/.installed $(THIRD_DECODER) $(REPORT_TOOLS) ## system packages, virtual environment, native build
+setup: system-test $(VENV)/.installed $(THIRD_DECODER) $(REPORT_TOOLS) $(DOUBLES) ## system packages, virtual environment, native build
 
 system:
 	@scripts/setup-system.sh
@@ -101,6 +103,12 @@ system-test:
 # The third decoder runs under node; npm installs exactly what the lockfile says.
 $(THIRD_DECODER): tests/h264bsd/package-lock.json
 	cd tests/h264bsd && npm ci --silent --no-audit --no-fund
+	touch $@
+
+# Doubles of NVIDIA's libraries for tests (tests/doubles/); no part of the package.
+$(DOUBLES): $(shell find tests/doubles -type f) $(NATIVE_SOURCES)
+	cmake -S tests/doubles -B build/doubles -G Ninja > /dev/null
+	cmake --build build/doubles -- --quiet
 	touch $@
 
 # What renders the reports and checks the workflows, as the lockfile says.

@@ -66,6 +66,7 @@ _ENVIRONMENT = {
     "vulkan device": "device",
     "vulkan driver": "driver",
     "encoder": "backend",
+    "encoder warning": "backend warning",
     "wsi": "wsi",
     "encode": "encode",
     "system": "system",

@@ -141,7 +141,10 @@ def environment_id(environment: Mapping[str, str]) -> str:
 
 
 def _encoder(text: str) -> str:
-    """Its name and the first two numbers of its version: `libx264 0.164`."""
+    """Its name and the first two numbers of its version: `libx264 0.164`; or NVENC and its
+    device: `NVENC API 11.1 on NVIDIA L4`."""
+    if text.startswith("NVENC"):  # with its device; without the driver, which changes often
+        return text.partition(",")[0]
     name, _, version = text.partition(" ")
     match = re.match(r"\d+(\.\d+)?", version)
     return f"{name or 'unknown encoder'} {match[0] if match else ''}".strip()

@@ -220,6 +220,7 @@ def _play_all(
             browser=arguments.browser,
             wsi=arguments.wsi,
             encode=arguments.encode,
+            encoder=arguments.encoder,
             display=arguments.display,
             port=arguments.port,
             tape_record=arguments.tape_record,
@@ -456,6 +457,11 @@ def _parser() -> argparse.ArgumentParser:
         "--encode",
         choices=("recorder", "layer"),
         help="override the scenarios' encode: whose process encodes",
+    )
+    run.add_argument(
+        "--encoder",
+        choices=("x264", "nvenc", "auto"),
+        help="override the scenarios' encoder (auto: NVENC where there is one)",
     )
     run.add_argument("--display", help="X display for Xvfb, such as :7 (default: a free one)")
     run.add_argument(

@@ -20,6 +20,7 @@ import av
 
 from . import __version__
 from .browser import BROWSER_VARIABLE, INSTALL_REMEDY, SHM_NEEDED, find_browser
+from .encoder import probe
 from .errors import EnvironmentProblem, HarnessError
 from .media import prepare_clips
 from .metrics import count_frames
@@ -134,7 +135,7 @@ def _checks(browser: str | None) -> tuple[Check, ...]:
         Check("pytest plugin", _plugin, required=False),
         Check("node", _node, required=False),
         Check("CUDA", lambda: _driver_library("libcuda.so.1"), required=False),
-        Check("encoder NVENC", lambda: _driver_library("libnvidia-encode.so.1"), required=False),
+        Check("encoder NVENC", _nvenc, required=False),
     )
 
 
@@ -299,6 +300,16 @@ def _driver_library(name: str) -> str:
             f"{name} does not load", "nothing, unless there is an NVIDIA GPU: install its driver"
         ) from error
     return f"{name} loads"
+
+
+def _nvenc() -> str:
+    """A session is opened: a card may be there and have no NVENC."""
+    try:
+        return probe(RecorderSettings(encoder="nvenc"))
+    except EnvironmentProblem as error:
+        raise EnvironmentProblem(
+            error.message, "nothing, unless NVENC is wanted: see docs/nvenc.md"
+        ) from error
 
 
 def _capture(browser: str | None) -> str:

@@ -15,7 +15,15 @@ from typing_extensions import Self
 from .errors import RecorderError
 from .muxer import Muxer
 from .native import native
-from .recorder import DigestFile, RecorderSettings, Recording, Tick, native_config, to_tick
+from .recorder import (
+    DigestFile,
+    RecorderSettings,
+    Recording,
+    Tick,
+    native_config,
+    settings_remedy,
+    to_tick,
+)
 from .ring import VideoRegion
 
 _ERROR_SIZE = 512
@@ -60,7 +68,7 @@ class Pipeline:
         self._error = ffi.new("char[]", _ERROR_SIZE)
         config = native_config(settings)
         if lib.uis_pipeline_open(config, out, self._error, _ERROR_SIZE) != 0:
-            raise RecorderError(self._native.text(self._error), "change the encoder settings")
+            raise RecorderError(self._native.text(self._error), settings_remedy(settings))
         self._pointer: Any = out[0]
         self._muxer = Muxer(stream)
         self._digests = DigestFile(

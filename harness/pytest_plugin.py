@@ -28,7 +28,7 @@ from .errors import ScenarioError
 from .headroom import complaints_in
 from .metrics import PhaseSpan, measure
 from .observer import Observer
-from .recorder import RecorderSettings
+from .recorder import EncoderName, RecorderSettings
 from .result import Result, conclude
 from .run import RunOptions, run_scenario
 from .scenario import load_scenario
@@ -87,6 +87,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--encode",
         choices=("recorder", "layer"),
         help="override the scenarios' encode: whose process encodes (layer: Chrome's own)",
+    )
+    group.addoption(
+        "--encoder",
+        choices=("x264", "nvenc", "auto"),
+        help="override the scenarios' encoder (auto: NVENC where there is one)",
     )
     group.addoption(
         "--tape-record",
@@ -154,6 +159,7 @@ def _options(config: pytest.Config) -> RunOptions:
         browser=config.getoption("--browser-path"),
         wsi=cast('Literal["virtual", "passthrough"] | None', config.getoption("--wsi")),
         encode=cast('Literal["recorder", "layer"] | None', config.getoption("--encode")),
+        encoder=cast("EncoderName | None", config.getoption("--encoder")),
         tape_record=config.getoption("--tape-record"),
         tape_replay=config.getoption("--tape-replay"),
     )
@@ -340,7 +346,11 @@ def recording(
         for key in given:
             if key not in of_session | of_recorder:
                 raise TypeError(f"recording: {unknown('setting', key, of_session | of_recorder)}")
-        recorder = {**recorder_settings, **{k: v for k, v in given.items() if k in of_recorder}}
+        recorder = {
+            "encoder": run.options.encoder or "x264",
+            **recorder_settings,
+            **{k: v for k, v in given.items() if k in of_recorder},
+        }
         session_given = {k: v for k, v in given.items() if k in of_session}
         fields = {
             "folder": run.folder / name,

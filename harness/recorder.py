@@ -19,6 +19,8 @@ from .ring import FrameRing
 
 _ERROR_SIZE = 512
 
+EncoderName = Literal["x264", "nvenc", "auto"]
+
 
 class TickClass(enum.IntEnum):
     """What a tick of the frame clock saw."""
@@ -61,25 +63,27 @@ class Rect(NamedTuple):
 class RecorderSettings:
     """What a recording is made with.
 
-    width, height are pixels and even; fps is ticks a second; qp 0..51 for I
-    and P alike; guard is macroblocks of UI around a region; threads are
-    encoder 1's (more than one only where splice is not "syntax"). mode chooses
-    two encoders and the splicer or, for comparison, one plain encoder for every
-    tick or for those on which something changed. splice "syntax" merges: while a
-    region lives, encoder 1 codes what is outside it only; "separate" and "rows"
-    code CHANGED pictures in full. mb_info tells the encoders which macroblocks
-    did not change. deblock lets spliced and merged pictures use the deblocking
-    filter where that is provably exact. A region larger than region_limit
-    percent of the view is left to encoder 1, and so is a video that has not stood
-    still for adopt_after pictures: one about to move would lose its region at
-    once. keyframe_interval is in ticks, 0: only the
-    first picture. measure adds SSIM to every picture, about 2 ms at 720p.
+    width, height are pixels and even; fps is ticks a second; qp 0..51 for I and P
+    alike; encoder is the library that codes, "auto" is for `choose_encoder` to decide;
+    preset has x264's names, which NVENC maps to its own; guard is macroblocks of UI
+    around a region; threads are encoder 1's (more than one only where splice is not
+    "syntax"). mode chooses two encoders and the splicer or, for comparison, one plain
+    encoder for every tick or for those on which something changed. splice "syntax"
+    merges: while a region lives, encoder 1 codes what is outside it only; "separate"
+    and "rows" code CHANGED pictures in full. mb_info tells the encoders which
+    macroblocks did not change. deblock lets spliced and merged pictures use the
+    deblocking filter where that is provably exact. A region larger than region_limit
+    percent of the view is left to encoder 1, and so is a video that has not stood still
+    for adopt_after pictures: one about to move would lose its region at once.
+    keyframe_interval is in ticks, 0: only the first picture. measure adds SSIM to every
+    picture, about 2 ms at 720p.
     """
 
     width: int = 1280
     height: int = 720
     fps: int = 24
     qp: int = 23
+    encoder: EncoderName = "x264"
     preset: str = "superfast"
     guard: int = 3
     threads: int = 1
@@ -221,7 +225,7 @@ class Recorder:
         out = ffi.new("uis_recorder **")
         error = ffi.new("char[]", _ERROR_SIZE)
         if lib.uis_recorder_create(config, self.ring.pointer, out, error, _ERROR_SIZE) != 0:
-            raise RecorderError(self._native.text(error), "change the scenario's encoder settings")
+            raise RecorderError(self._native.text(error), settings_remedy(s))
         self._pointer: Any = out[0]
         macroblocks = -(-s.width // 16) * -(-s.height // 16)
         self._digests = DigestFile(self.stream.with_suffix(".digests"), macroblocks)
@@ -344,8 +348,10 @@ def native_config(s: RecorderSettings) -> Any:
     """The settings as the native library takes them.
 
     Raises:
-        RecorderError: a preset name that cannot be one.
+        RecorderError: a preset name that cannot be one, or an encoder that was not chosen.
     """
+    if s.encoder == "auto":
+        raise RecorderError("the encoder is still 'auto'", "ask choose_encoder first")
     ffi, lib = native().ffi, native().lib
     config = ffi.new("uis_recorder_config *")
     config.width, config.height = s.width, s.height
@@ -357,12 +363,18 @@ def native_config(s: RecorderSettings) -> Any:
     config.mb_info, config.deblock = int(s.mb_info), int(s.deblock)
     config.region_limit, config.keyframe_interval = s.region_limit, s.keyframe_interval
     config.adopt_after = s.adopt_after
+    config.encoder = getattr(lib, f"UIS_ENCODER_{s.encoder.upper()}")
     config.measure = int(s.measure)
     preset = s.preset.encode()
     if len(preset) > 15:
         raise RecorderError(f"'{s.preset}' is not a libx264 preset", "see `x264 --fullhelp`")
     config.preset = preset
     return config
+
+
+def settings_remedy(s: RecorderSettings) -> str:
+    """What to do where an encoder does not open."""
+    return "see docs/nvenc.md" if s.encoder == "nvenc" else "change the scenario's encoder settings"
 
 
 def _rect(raw: Any) -> Rect:

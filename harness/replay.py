@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .encoder import ChosenEncoder
 from .errors import TapeError
-from .native import native
 from .pipeline import Pipeline
 from .recorder import RecorderSettings, Recording
 from .scenario import Scenario
@@ -102,16 +102,16 @@ def replay(
         return pipeline.finish(header.unseen_drops)
 
 
-def environment_of(tape: Tape, settings: RecorderSettings) -> dict[str, str]:
+def environment_of(tape: Tape, encoder: ChosenEncoder) -> dict[str, str]:
     """For reports: what was recorded where, and what replays it here."""
-    library = native()
+    settings = encoder.settings
     taped = tape.header.environment
     return {
         **{key: taped[key] for key in ("browser", "vulkan device", "wsi") if key in taped},
         "replayed from": str(tape.path),
         "recorded by": f"uisplice {taped.get('uisplice', '?')} on {taped.get('system', '?')}",
         "uisplice": __version__,
-        "encoder": f"libx264 {library.text(library.lib.uis_x264_version())}",
+        **encoder.environment,
         "preset": settings.preset,
         "qp": str(settings.qp),
         "system": platform.platform(),

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from .checks import Status
+from .encoder import choose_encoder
 from .errors import HarnessError, StepError, TapeError
 from .metrics import Mark, PhaseSpan, measure
 from .observer import Observer
-from .recorder import RecorderSettings
+from .recorder import EncoderName, RecorderSettings
 from .replay import Counter, environment_of, open_tape, replay
 from .result import Evidence, Result, check, conclude
 from .scenario import Phase, Scenario
@@ -34,6 +35,7 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
             height=scenario.viewport.height,
             fps=scenario.fps,
             qp=scenario.encoder.qp,
+            encoder=options.encoder or scenario.encoder.backend,
             preset=scenario.encoder.preset,
             guard=scenario.encoder.guard,
             splice=scenario.encoder.splice,
@@ -73,6 +75,7 @@ class RunOptions:
     browser: str | None = None
     wsi: Literal["virtual", "passthrough"] | None = None
     encode: Literal["recorder", "layer"] | None = None
+    encoder: EncoderName | None = None
     display: str | None = None
     port: int = 0
     tape_record: Path | None = None
@@ -170,7 +173,7 @@ def run_scenario(
     observer = observer or Observer()
     options = options or RunOptions()
     if options.tape_replay is not None:
-        return _replay_scenario(scenario, folder, options.tape_replay, observer)
+        return _replay_scenario(scenario, folder, options, observer)
     with contextlib.ExitStack() as stack:
         spool = None
         if options.tape_record is not None:
@@ -265,16 +268,21 @@ def _make_tape(path: Path, header: TapeHeader, spool: BinaryIO, observer: Observ
     observer.stage(f"tape {path}, {path.stat().st_size / 1e6:.1f} MB")
 
 
-def _replay_scenario(scenario: Scenario, folder: Path, tapes: Path, observer: Observer) -> Result:
+def _replay_scenario(
+    scenario: Scenario, folder: Path, options: RunOptions, observer: Observer
+) -> Result:
+    assert options.tape_replay is not None
     observer.stage("opening the tape")
-    tape = open_tape(tapes, scenario)
-    settings = settings_of(scenario, folder, RunOptions()).recorder
+    tape = open_tape(options.tape_replay, scenario)
+    encoder = choose_encoder(settings_of(scenario, folder, options).recorder)
+    if encoder.warning:
+        observer.stage(encoder.warning)
     folder.mkdir(parents=True, exist_ok=True)
     counter = Counter()
     with terminate_as_interrupt():
         observer.recording(counter, tape.header.ticks)
         try:
-            recording = replay(tape, settings, folder / STREAM_NAME, counter)
+            recording = replay(tape, encoder.settings, folder / STREAM_NAME, counter)
         finally:
             observer.recorded()
     phases = {phase.name: phase for phase in scenario.phases}
@@ -288,7 +296,7 @@ def _replay_scenario(scenario: Scenario, folder: Path, tapes: Path, observer: Ob
     asked = {(phase.name, one.subject) for phase in scenario.phases for one in phase.expect.page}
     asked |= {("", one.subject) for one in scenario.expect.page}
     evidence = Evidence(scenario.full_title, folder, recording, missing=tape.header.missing)
-    environment = environment_of(tape, settings)
+    environment = environment_of(tape, encoder)
     return _conclude(
         evidence,
         scenario,

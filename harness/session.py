@@ -22,6 +22,7 @@ from typing_extensions import Self
 from . import __version__
 from .browser import BrowserSession, LayerEnvironment, find_browser
 from .display import VirtualDisplay
+from .encoder import ChosenEncoder, choose_encoder
 from .errors import (
     CaptureError,
     EnvironmentProblem,
@@ -30,7 +31,7 @@ from .errors import (
 from .headroom import Usage, UsageMeter
 from .media import prepare_clips
 from .metrics import Mark
-from .native import LIBRARY, layer_dir, native
+from .native import LIBRARY, layer_dir
 from .observer import Observer
 from .page_setup import NetworkShaper, StorageState, restore
 from .recorder import Recorder, RecorderSettings, Recording
@@ -135,14 +136,19 @@ class Session:
         self._server: SiteServer | None = None
         self._meter: UsageMeter | None = None
         self._usage: Usage | None = None
+        self._encoder: ChosenEncoder | None = None
 
     def __enter__(self) -> Self:
-        s, r = self.settings, self.settings.recorder
+        s = self.settings
         s.folder.mkdir(parents=True, exist_ok=True)
         # A run before this one in the same folder may have ended elsewhere.
         shutil.rmtree(s.folder / "screenshots", ignore_errors=True)
         try:
             self._cleanup.enter_context(terminate_as_interrupt())
+            self._encoder = choose_encoder(s.recorder)
+            r = self._encoder.settings
+            if self._encoder.warning:
+                self.observer.stage(self._encoder.warning)
             executable = find_browser(s.browser)
             require_vulkan_driver()
             layers = layer_dir()
@@ -334,7 +340,7 @@ class Session:
 
     def environment(self) -> dict[str, str]:
         """What the recording was made with, for reports."""
-        library = native()
+        assert self._encoder is not None
         counters = self._ring.counters()
         return {
             "uisplice": __version__,
@@ -342,7 +348,7 @@ class Session:
             "vulkan device": counters.device,
             "wsi": "passthrough" if counters.passthrough else "virtual",
             "encode": self.settings.encode,
-            "encoder": f"libx264 {library.text(library.lib.uis_x264_version())}",
+            **self._encoder.environment,
             "preset": self.settings.recorder.preset,
             "qp": str(self.settings.recorder.qp),
             "system": platform.platform(),

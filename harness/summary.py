@@ -217,7 +217,10 @@ def to_markdown(summary: Summary, link: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-_SAID = ("browser", "vulkan device", "encoder", "wsi", "encode", "system", "uisplice")
+_SAID = (
+    *("browser", "vulkan device", "encoder", "encoder warning", "wsi", "encode", "system"),
+    "uisplice",
+)
 
 
 def _failures(summary: Summary) -> list[tuple[str, str]]:

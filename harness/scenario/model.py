@@ -33,15 +33,23 @@ Preset = Literal[
 
 
 class EncoderSettings(Frozen):
-    """`qp` for I and P pictures, x264's `preset`, `guard` in macroblocks around a region,
+    """`backend` is the library that codes: `nvenc` is demanded, `auto` takes it where it is to
+    be had; a text alone is that. `qp` for I and P pictures, x264's `preset` (NVENC has one
+    for each), `guard` in macroblocks around a region,
     `splice` how a region gets into the picture: in one slice (`separate`: without merging
     CHANGED pictures) or in row slices. `keyframe_every` in seconds; None: only the first."""
 
+    backend: Literal["x264", "nvenc", "auto"] = "x264"
     qp: Annotated[int, BeforeValidator(whole(1, 51))] = 23
     preset: Preset = "superfast"
     guard: Annotated[int, BeforeValidator(whole(0, 16))] = 3
     splice: Literal["syntax", "separate", "rows"] = "syntax"
     keyframe_every: PositiveSeconds | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"backend": value} if isinstance(value, str) else value
 
 
 # pytest's own marks, and those of its well-known plugins: a tag must not change their meaning.

@@ -16,6 +16,7 @@ _FROM_TEXT = {  # models that a short text stands for
     "Viewport": {"type": "string", "pattern": r"^\d+\s*[xX]\s*\d+$"},
     "Network": {"type": "string"},
     "Xfail": {"type": "string"},
+    "EncoderSettings": {"enum": ["x264", "nvenc", "auto"]},
     "Locator": {"type": "string"},
     "PageExpectation": {"type": "string"},
     "Condition": {"type": "string"},

@@ -64,6 +64,15 @@ static inline uint32_t uis_coder_guard(const uis_picture_coder *c) {
     return c->config.faults & UIS_FAULT_NO_GUARD ? 0 : c->config.guard_mbs;
 }
 
+/* Pictures of encoder 1 alone use the deblocking filter. Where a session has it once and for
+ * all, it is off: a merged picture could not use it. */
+static inline bool uis_coder_deblocks(const uis_picture_coder *c) {
+    return c->config.mode != UIS_MODE_SPLICED || c->backend->switches_deblocking;
+}
+
+/* Too small to have an encoder of its own. */
+bool uis_coder_too_small(const uis_picture_coder *c, const uis_mb_rect *at);
+
 /* What the configurations of both encoders have in common. */
 uis_encoder_config uis_coder_base_config(const uis_picture_coder *c);
 

@@ -13,7 +13,8 @@ int uis_coder_apart(uis_picture_coder *c, const uis_classification *k, uis_tick 
     if (region) {
         const uis_wanted_region wanted = uis_regions_bounding_box(regions, k, uis_coder_guard(c));
         const uis_region *there = uis_regions_find(regions, &wanted.at);
-        region = !uis_changed_outside(&wanted.at, c->changed, c->full_coded[0], c->mb_width,
+        region = !uis_coder_too_small(c, &wanted.at) &&
+                 !uis_changed_outside(&wanted.at, c->changed, c->full_coded[0], c->mb_width,
                                       c->mb_height);
         if (region && !there) {
             /* P_Skip shows LTR 0 again where the last region was. */

@@ -73,8 +73,8 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
                        .owner = regions->owner,
                        .in_ltr0 = c->in_ltr0,
                        .patch_limit = c->mbs / PICTURE_PATCH_SHARE + 16};
-    bool deblock = c->config.deblock && c->config.mb_info && released_count == 0 &&
-                   (!outside || surroundings_are_constant(c));
+    bool deblock = c->config.deblock && c->config.mb_info && uis_coder_deblocks(c) &&
+                   released_count == 0 && (!outside || surroundings_are_constant(c));
     for (uint32_t i = 0; i < regions->count; i++) {
         uis_region *r = &regions->items[i];
         uis_region_note_changes(r, c->changed, c->mb_width);
@@ -188,7 +188,7 @@ static int adopt(uis_picture_coder *c, uis_wanted_region wanted, bool seen_is_ke
             i = UINT32_MAX; /* the larger one may meet others */
         }
     }
-    if (too_large(c, &wanted.at) ||
+    if (too_large(c, &wanted.at) || uis_coder_too_small(c, &wanted.at) ||
         uis_regions_ring_changed(regions, &wanted.at, c->changed, c->full_coded[0]))
         return 0;
     /* For encoder 1 the place stays as it last coded it. */

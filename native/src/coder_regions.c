@@ -13,6 +13,11 @@
  * starting it over is cheaper. */
 #define REGION_PATCH_SHARE 64
 
+bool uis_coder_too_small(const uis_picture_coder *c, const uis_mb_rect *at) {
+    const uis_encoder_limits limits = c->backend->limits(c->full);
+    return at->w * 16 < limits.min_width || at->h * 16 < limits.min_height;
+}
+
 static uis_encoder_config region_config(const uis_picture_coder *c) {
     uis_encoder_config e = uis_coder_base_config(c);
     e.mv_range = c->config.faults & UIS_FAULT_NO_GUARD ? 0 : REGION_MV_RANGE;

@@ -122,6 +122,10 @@ static int x264_encode(uis_encoder *e, const uis_encode_request *request, uis_en
         }
     }
     const uis_i420 *picture = request->picture;
+    if (request->device) {
+        snprintf(err, err_size, "libx264 codes pictures of the host's memory only");
+        return -1;
+    }
     x264_picture_t in, recon;
     x264_picture_init(&in);
     in.i_type = request->force_idr ? X264_TYPE_IDR : X264_TYPE_AUTO;
@@ -164,10 +168,23 @@ const char *uis_x264_version(void) {
     return X264_POINTVER;
 }
 
+static const char *x264_describe(const uis_encoder *e) {
+    (void)e;
+    return "libx264 " X264_POINTVER;
+}
+
+static uis_encoder_limits x264_limits(const uis_encoder *e) {
+    (void)e;
+    return (uis_encoder_limits){.min_width = 16, .min_height = 16};
+}
+
 const uis_encoder_backend uis_backend_x264 = {
     .name = "libx264",
+    .switches_deblocking = true,
     .open = x264_open,
     .headers = x264_headers,
     .encode = x264_encode,
     .close = x264_close,
+    .describe = x264_describe,
+    .limits = x264_limits,
 };

@@ -52,7 +52,8 @@ uis_encoder_config uis_coder_base_config(const uis_picture_coder *c) {
     uis_encoder_config e = {.fps_num = c->config.fps_num,
                             .fps_den = c->config.fps_den,
                             .qp = c->config.qp,
-                            .threads = 1};
+                            .threads = 1,
+                            .deblock = uis_coder_deblocks(c)};
     snprintf(e.preset, sizeof e.preset, "%.15s", c->config.preset);
     return e;
 }
@@ -66,7 +67,7 @@ int uis_picture_coder_open(const uis_recorder_config *config, uis_picture_coder 
         return -1;
     }
     c->config = *config;
-    c->backend = &uis_backend_x264;
+    c->backend = uis_encoder_backend_of(config->encoder);
     c->mb_width = (config->width + 15) / 16;
     c->mb_height = (config->height + 15) / 16;
     c->mbs = c->mb_width * c->mb_height;
@@ -99,9 +100,18 @@ int uis_picture_coder_open(const uis_recorder_config *config, uis_picture_coder 
     const uis_stream_format format = {config->width, config->height, config->fps_num,
                                       config->fps_den};
     uis_splicer_init(&c->splicer, &format, &c->full_parameters, config->faults);
+    if (spliced(c) &&
+        uis_splicer_compatible(&c->splicer, &c->full_parameters, err, err_size) != 0) {
+        uis_picture_coder_close(c);
+        return -1;
+    }
     c->regions.adopt_after = config->adopt_after;
     *out = c;
     return 0;
+}
+
+const char *uis_picture_coder_encoder(const uis_picture_coder *c) {
+    return c->backend->describe(c->full);
 }
 
 uint32_t uis_picture_coder_mbs(const uis_picture_coder *c) {
@@ -192,7 +202,7 @@ void uis_coder_note_picture(uis_picture_coder *c, uis_tick *tick, uint32_t kind,
 
 /* What every picture of encoder 1 alone leaves behind. */
 static void note_full(uis_picture_coder *c, const uis_encoded *picture, uis_tick *tick) {
-    tick->deblocked = 1;
+    tick->deblocked = uis_coder_deblocks(c);
     tick->keyframe = picture->idr;
     if (picture->idr) {
         c->last_keyframe = tick->index;
@@ -210,7 +220,8 @@ int uis_coder_full(uis_picture_coder *c, bool idr, uis_tick *tick, uis_buffer *a
                    size_t err_size) {
     uint64_t begin = uis_now_ns();
     uis_encoded picture;
-    if (uis_coder_encode_full(c, &c->source, idr, true, &picture, err, err_size) != 0)
+    if (uis_coder_encode_full(c, &c->source, idr, uis_coder_deblocks(c), &picture, err, err_size) !=
+        0)
         return -1;
     uint64_t encoded = uis_now_ns();
     tick->encode_ns += encoded - begin;

@@ -33,5 +33,8 @@ bool uis_picture_coder_must_code(const uis_picture_coder *coder, uint64_t tick);
  * just coded, from the encoders' own reconstructions. */
 void uis_picture_coder_account(uis_picture_coder *coder, uis_tick *tick, uint64_t *digests);
 
+/* What really codes, for reports; valid while the coder lives. */
+const char *uis_picture_coder_encoder(const uis_picture_coder *coder);
+
 uint32_t uis_picture_coder_mbs(const uis_picture_coder *coder);
 #endif

@@ -36,6 +36,8 @@ int uis_pipeline_check(const uis_recorder_config *c, char *err, size_t size) {
                  "%u threads code several slices, which cannot be merged: set 1 thread, or "
                  "splice: separate",
                  c->threads);
+    else if (!uis_encoder_backend_of(c->encoder))
+        snprintf(err, size, "the encoder must be 0 to %d, not %u", UIS_ENCODER_NVENC, c->encoder);
     else if (c->guard_mbs > 16)
         snprintf(err, size, "the guard must be 0 to 16 macroblocks, not %u", c->guard_mbs);
     else
@@ -80,6 +82,20 @@ void uis_pipeline_close(uis_pipeline *p) {
     free(p->digests);
     free(p->map);
     free(p);
+}
+
+const char *uis_pipeline_encoder(const uis_pipeline *p) {
+    return uis_picture_coder_encoder(p->coder);
+}
+
+int uis_probe_encoder(const uis_recorder_config *config, char *text, size_t text_size) {
+    uis_pipeline *p;
+    const int rc = uis_pipeline_open(config, &p, text, text_size);
+    if (rc != 0)
+        return rc;
+    snprintf(text, text_size, "%s", uis_pipeline_encoder(p));
+    uis_pipeline_close(p);
+    return 0;
 }
 
 uint32_t uis_pipeline_mbs(const uis_pipeline *p) {

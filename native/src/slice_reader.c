@@ -83,8 +83,9 @@ int uis_read_parameters(const uint8_t *data, size_t size, uis_parameters *out, c
     }
     if (!sps || !pps)
         return fail(err, err_size, "an encoder wrote no parameter sets");
-    if (out->poc_type != 2 || out->entropy_coding != 0 || out->weighted_pred != 0 ||
-        out->num_ref_frames != 1 || out->num_ref_idx_l0_default != 1)
+    /* Order counts and how many pictures are kept do not matter: every slice must name one
+     * reference, the picture before (uis_read_slices). */
+    if (out->entropy_coding != 0 || out->weighted_pred != 0 || out->num_ref_frames == 0)
         return fail(err, err_size, "an encoder must code CAVLC with one plain reference");
     return 0;
 }

@@ -30,10 +30,12 @@ int uis_splicer_compatible(const uis_splicer *s, const uis_parameters *o, char *
                         : p->chroma_qp_index_offset != o->chroma_qp_index_offset
                             ? "chroma_qp_index_offset"
                         : p->entropy_coding != o->entropy_coding ? "entropy_coding_mode_flag"
+                        : o->constrained_intra_pred              ? "constrained_intra_pred_flag"
                                                                  : NULL;
     if (!field)
         return 0;
-    snprintf(err, err_size, "the two encoders differ in %s, so one PPS cannot serve both", field);
+    snprintf(err, err_size,
+             "an encoder differs from the stream in %s, so one PPS cannot serve both", field);
     return -1;
 }
 

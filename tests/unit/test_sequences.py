@@ -23,7 +23,7 @@ from support import content
 
 from harness.checks import check_recording
 from harness.pipeline import Pipeline
-from harness.recorder import Picture, RecorderSettings, Recording
+from harness.recorder import EncoderName, Picture, RecorderSettings, Recording
 from harness.ring import VideoRegion
 
 SEQUENCES = int(os.environ.get("UISPLICE_SEQUENCES", "300"))
@@ -175,12 +175,13 @@ class Stage:
             self.there = [False] * len(self.there)
 
 
-def play(drawn: Drawn, path: Path) -> Recording:
+def play(drawn: Drawn, path: Path, encoder: EncoderName = "x264") -> Recording:
     stage = Stage(drawn)
     settings_ = RecorderSettings(
         drawn.width,
         drawn.height,
         qp=drawn.qp,
+        encoder=encoder,
         preset=drawn.preset,
         guard=drawn.guard,
         splice=drawn.splice,

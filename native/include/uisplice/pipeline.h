@@ -41,6 +41,13 @@ void uis_pipeline_request_keyframe(uis_pipeline *pipeline);
 void uis_bgra_to_i420(const uis_bgra *from, const uis_rect *area, uint8_t *y, uint8_t *u,
                       uint8_t *v);
 
+/* What really codes, for reports: library, version, device. Valid while the pipeline is open. */
+const char *uis_pipeline_encoder(const uis_pipeline *pipeline);
+
+/* Opens a pipeline and closes it again: whether its encoder is to be had here. 0 and what it
+ * is, or a negative errno and why not, in `text`. */
+int uis_probe_encoder(const uis_recorder_config *config, char *text, size_t text_size);
+
 /* Macroblocks of a picture. */
 uint32_t uis_pipeline_mbs(const uis_pipeline *pipeline);
 

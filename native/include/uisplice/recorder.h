@@ -43,6 +43,10 @@ extern "C" {
 #define UIS_MODE_SINGLE 1
 #define UIS_MODE_SINGLE_VFR 2
 
+/* Which library codes. NVENC needs an NVIDIA card that has it; opening says so where not. */
+#define UIS_ENCODER_X264 0
+#define UIS_ENCODER_NVENC 1
+
 /* Faults for tests: break one thing on purpose and see the check fail. */
 #define UIS_FAULT_NO_GUARD 1   /* region without guard, mvrange and check */
 #define UIS_FAULT_WRONG_LTR 2  /* skip slices point at LTR 1 */
@@ -65,7 +69,8 @@ typedef struct uis_recorder_config {
     uint32_t adopt_after;  /* pictures that a video must have stood still before it gets a region */
     uint32_t keyframe_interval; /* ticks between keyframes; 0: only the first */
     uint32_t measure;           /* 1: SSIM too, about 2 ms at 720p */
-    char preset[16];            /* libx264's preset names */
+    uint32_t encoder;           /* UIS_ENCODER_* */
+    char preset[16];            /* libx264's preset names; NVENC's P1 to P7 are mapped to them */
 } uis_recorder_config;
 
 typedef struct uis_tick {
