@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from ..recorder import Tick
 from ..result import Result
 from ..run import RunOptions, run_scenario
 from ..scenario import load_scenarios
@@ -52,11 +53,17 @@ def recorded(width: int, height: int) -> Callable[[Context], Seen]:
 def _figures(result: Result) -> dict[str, str | int | float]:
     if result.metrics is None or result.recording is None:
         return {}
-    metrics, total = result.metrics, result.metrics.total
+    metrics, total, ticks = result.metrics, result.metrics.total, result.recording.ticks
     figures: dict[str, str | int | float] = {
         "frames": str(metrics.frames),
         "dropped": metrics.frames.dropped,
+        "coalesced": metrics.frames.coalesced,
         "ticks": total.ticks,
+        "ticks that took longer than a tick": sum(
+            _work(tick) > 1000 / metrics.fps for tick in ticks
+        ),
+        "longest tick ms": round(max(map(_work, ticks), default=0.0), 1),
+        "phases late by s": round(sum(phase.overran for phase in metrics.phases), 2),
         "shares": ", ".join(f"{name} {share:.1f} %" for name, share in total.shares.items()),
         "pictures": ", ".join(f"{n} {kind}" for kind, n in total.pictures.items()),
         "bitrate Mbit/s": round(total.bitrate / 1e6, 2),
@@ -70,6 +77,19 @@ def _figures(result: Result) -> dict[str, str | int | float]:
         key: metrics.environment[key] for key in ("vulkan device", "wsi", "encoder", "cpus")
     }
     return figures
+
+
+def _work(tick: Tick) -> float:
+    """Milliseconds from the frame's arrival to its access unit."""
+    return (
+        tick.diff_ms
+        + tick.convert_ms
+        + tick.encode_ms
+        + tick.read_ms
+        + tick.check_ms
+        + tick.splice_ms
+        + tick.digest_ms
+    )
 
 
 def nvenc_request(context: Context) -> Seen:
