@@ -27,8 +27,9 @@ trap 'rm -rf --one-file-system "$work"' EXIT
 trap 'exit 130' INT TERM
 
 # Mesa is there for the X server's GLX, without which NVIDIA's driver crashes in surface
-# queries, and for lavapipe, on which the bundle can be tried without a GPU.
-packages="python3,chromium,xvfb,libgl1-mesa-dri,mesa-vulkan-drivers,libvulkan1"
+# queries, and for lavapipe, on which the bundle can be tried without a GPU. libegl1 is what
+# NVIDIA's Vulkan driver starts through where there is no display.
+packages="python3,chromium,xvfb,libegl1,libgl1-mesa-dri,mesa-vulkan-drivers,libvulkan1"
 packages="$packages,fonts-dejavu-core,fonts-inter,fontconfig,ca-certificates"
 packages="$packages,libatomic1"  # for the node inside Playwright
 # What the native libraries link to, by the names that this release gives them.

@@ -58,7 +58,7 @@ driver() {
 /usr/lib/x86_64-linux-gnu/nvidia/current"
   for folder in $(echo "$where" | awk 'NF && !seen[$0]++'); do
     for path in "$folder"/libcuda.so* "$folder"/libnvidia-*.so* "$folder"/libnvcuvid.so* \
-      "$folder"/libGLX_nvidia.so* "$folder"/libEGL_nvidia.so* "$folder"/libcudadebugger.so*; do
+      "$folder"/libGLX_nvidia.so* "$folder"/libEGL_nvidia.so*; do
       target=$libraries/${path##*/}
       # An empty one is what an earlier run made to mount on.
       { [ -f "$path" ] && [ ! -s "$target" ]; } || continue
@@ -67,6 +67,10 @@ driver() {
       mount -o remount,bind,ro "$target" 2>/dev/null || true
     done
   done
+  # Without a display the Vulkan driver starts through EGL and asks glvnd for its vendor.
+  mkdir -p "$1/usr/share/glvnd/egl_vendor.d"
+  echo '{"file_format_version": "1.0.0", "ICD": {"library_path": "libEGL_nvidia.so.0"}}' \
+    >"$1/usr/share/glvnd/egl_vendor.d/10_nvidia.json"
   program=$(command -v nvidia-smi || ls /usr/local/nvidia/bin/nvidia-smi 2>/dev/null || true)
   if [ -n "$program" ]; then
     : >"$1/usr/bin/nvidia-smi"

@@ -32,6 +32,12 @@ def driver_version() -> str | None:
     return found[1] if found else None
 
 
+def require_driver() -> None:
+    """For what goes through CUDA alone. Raises NotRun where no NVIDIA driver is loaded."""
+    if driver_version() is None:
+        raise NotRun(f"no NVIDIA kernel driver is loaded ({VERSION_FILE} is not there)")
+
+
 def require_gpu(context: Context) -> tuple[str, ...]:
     """The NVIDIA devices that Vulkan offers. Raises NotRun where there is none."""
     if context.gpus is None:
@@ -61,9 +67,8 @@ def require_device(context: Context) -> bool:
 
 def driver(_context: Context) -> Seen:
     """The kernel module, and what nvidia-smi says of the cards."""
-    version = driver_version()
-    if version is None:
-        raise NotRun(f"no NVIDIA kernel driver is loaded ({VERSION_FILE} is not there)")
+    require_driver()
+    version = driver_version() or ""
     figures: dict[str, str | int | float] = {"driver": version}
     if program := shutil.which("nvidia-smi"):
         done = subprocess.run(
@@ -82,12 +87,24 @@ def driver(_context: Context) -> Seen:
 
 def vulkan(context: Context) -> Seen:
     """An NVIDIA device that the loader offers."""
-    names = require_gpu(context)
+    try:
+        names = require_gpu(context)
+    except NotRun as reason:
+        if driver_version() is None:
+            raise
+        raise CheckFailed(
+            f"the driver is loaded, but {reason}",
+            None,
+            "what to do: without a display the driver's libEGL_nvidia.so.0, libegl1 and "
+            "glvnd's egl_vendor.d/10_nvidia.json are needed, too (containers: "
+            "NVIDIA_DRIVER_CAPABILITIES=all)",
+        ) from None
     return Seen(", ".join(names), {"devices": len(names)})
 
 
 def _cuda() -> dict[str, Any]:
-    """Raises NotRun where there is no CUDA driver, CheckFailed where it does not work."""
+    """Raises NotRun where no driver is loaded, CheckFailed where CUDA does not work."""
+    require_driver()
     try:
         done = subprocess.run(
             [sys.executable, "-m", "harness.gpu_check.cuda"],
@@ -99,8 +116,6 @@ def _cuda() -> dict[str, Any]:
         raise CheckFailed(f"the CUDA driver did not answer within {_TIMEOUT:g} s") from error
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
-        if driver_version() is None:
-            raise NotRun(f"no CUDA driver: {said[-1]}")
         raise CheckFailed(f"CUDA does not work: {said[-1]}")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -123,10 +138,10 @@ def nvdec(_context: Context) -> Seen:
     return Seen(f"{found['engines']} engines, H.264 up to {found['largest']}", found)
 
 
-def nvenc(context: Context) -> Seen:
+def nvenc(_context: Context) -> Seen:
     """Whether the card opens an encoder session, asked by FFmpeg's h264_nvenc, which knows
     every version of the interface."""
-    require_gpu(context)
+    require_driver()
     reason = nvenc_refusal()
     if reason is not None:
         raise NotRun(f"no NVENC: {reason}")

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from ..checks import Planes, ffmpeg_pictures
-from .driver import require_gpu
+from .driver import require_driver
 from .model import CheckFailed, Context, NotRun, Seen
 
 DECODER = "h264_cuvid"  # NVIDIA's parser and decoder; FFmpeg only hands over packets
@@ -83,7 +83,7 @@ def compare(path: Path, committed: list[str] | None = None) -> tuple[int, list[s
 
 def samples(context: Context) -> Seen:
     """Every committed stream: spliced, merged, long-term references, regions, row slices."""
-    require_gpu(context)
+    require_driver()
     paths = sorted(context.samples.glob("*.h264"))
     if not paths:
         raise NotRun(f"{context.samples} holds no stream; name their folder with --samples")
@@ -97,7 +97,7 @@ def samples(context: Context) -> Seen:
 
 def recordings(context: Context) -> Seen:
     """What this run recorded with Chrome, whole."""
-    require_gpu(context)
+    require_driver()
     if not context.recordings:
         raise NotRun("nothing was recorded in this run (the phases checks make the streams)")
     return _decoded(context, context.recordings, {})

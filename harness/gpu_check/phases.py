@@ -10,24 +10,28 @@ from ..recorder import Tick
 from ..result import Result
 from ..run import RunOptions, run_scenario
 from ..scenario import load_scenarios
-from .driver import nvenc_refusal, require_device, require_gpu
+from .driver import nvenc_refusal, require_device, require_driver, require_gpu
 from .model import CheckFailed, Context, NotRun, Seen
 
 _TIMEOUT = 120.0  # seconds that a refusal may take
 _ARGUMENT_ERROR, _MACHINE_LACKS = 2, 3  # exit codes of argparse and of EnvironmentProblem
 
 
-def recorded(width: int, height: int) -> Callable[[Context], Seen]:
-    """The check at one size: everything that the scenario expects and every stream check."""
+def recorded(width: int, height: int, **variables: str) -> Callable[[Context], Seen]:
+    """The check at one size: everything that the scenario expects and every stream check.
+    `variables` are set besides `size`."""
 
     def look(context: Context) -> Seen:
         on_gpu = require_device(context)
         name = f"phases-{height}p"
-        size = {"size": f"{width}x{height}"}
-        scenario = load_scenarios(context.scenario, size)[0]
+        chosen = {"size": f"{width}x{height}", **variables}
+        scenario = load_scenarios(context.scenario, chosen)[0]
         context.stage(f"recording {sum(p.duration or 0 for p in scenario.phases):g} s, then checks")
         result = run_scenario(scenario, context.output / name, RunOptions(browser=context.browser))
-        figures = _figures(result)
+        figures: dict[str, str | int | float] = {
+            "set": " ".join(f"{key}={value}" for key, value in chosen.items())
+        }
+        figures |= _figures(result)
         if result.recording is not None:
             context.recordings[name] = result.recording.stream
         device = result.metrics.environment["vulkan device"] if result.metrics else ""
@@ -74,7 +78,8 @@ def _figures(result: Result) -> dict[str, str | int | float]:
     if result.headroom:
         figures["headroom"] = result.headroom
     figures |= {
-        key: metrics.environment[key] for key in ("vulkan device", "wsi", "encoder", "cpus")
+        key: metrics.environment[key]
+        for key in ("vulkan device", "wsi", "encoder", "preset", "qp", "cpus")
     }
     return figures
 
@@ -94,7 +99,7 @@ def _work(tick: Tick) -> float:
 
 def nvenc_request(context: Context) -> Seen:
     """Where there is no NVENC, asking for it must end at once with what to do."""
-    require_gpu(context)
+    require_driver()
     reason = nvenc_refusal()
     if reason is None:
         raise NotRun("this card has NVENC, so nothing refuses it")
