@@ -47,15 +47,16 @@ if [ -n "${ROOT_TAR:-}" ] && [ -f "$ROOT_TAR" ]; then
   mkdir "$root" && tar -xf "$ROOT_TAR" -C "$root"
 else
   echo "gpu-bundle: packages of $VERSION_CODENAME"
-  mmdebstrap --quiet --variant=essential --format=directory \
+  mmdebstrap --variant=essential --format=directory \
     --aptopt='Apt::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --dpkgopt='path-exclude=/usr/share/icons/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-    --include="$packages" "$VERSION_CODENAME" "$root"
+    --include="$(echo "$packages" | tr , '\n' | sort -u | paste -sd,)" \
+    "$VERSION_CODENAME" "$root" >"$work/mmdebstrap.log" 2>&1 \
+    || { tail -n 30 "$work/mmdebstrap.log" >&2; fail "mmdebstrap failed, see above"; }
   [ -z "${ROOT_TAR:-}" ] || tar -cf "$ROOT_TAR" -C "$root" .
 fi
 
