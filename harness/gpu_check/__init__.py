@@ -1,7 +1,8 @@
 """`harness gpu-check`: what of the project runs on this machine's NVIDIA GPU.
 
 `model` has what a check says, `checks` their list and order, `report` how it is written.
-Each of the others holds the checks of one thing: `driver`, `chrome`, `phases`, `nvdec`.
+Each of the others holds the checks of one thing: `driver`, `chrome`, `zero_copy`,
+`phases`, `nvdec`.
 """
 
 from .checks import CHECKS, examine, select

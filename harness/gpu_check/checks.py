@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from ..errors import HarnessError
-from . import chrome, driver, nvdec, phases
+from . import chrome, driver, nvdec, phases, zero_copy
 from .model import Check, CheckFailed, Context, Figures, Finding, NotRun, Outcome
 
 CHECKS = (
@@ -59,8 +59,9 @@ CHECKS = (
     Check(
         "zero-copy",
         "Zero-copy equals readback",
-        "Frames imported into CUDA hold the pixels that were read back.",
-        phases.zero_copy,
+        "In Chrome at 1080p 1,000 frames imported into CUDA hold the pixels that were read back, "
+        "at no more than 0.2 ms a present.",
+        zero_copy.zero_copy,
     ),
     Check(
         "nvenc-request",

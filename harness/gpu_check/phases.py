@@ -10,7 +10,7 @@ from ..recorder import Tick
 from ..result import Result
 from ..run import RunOptions, run_scenario
 from ..scenario import load_scenarios
-from .driver import nvenc_refusal, require_device, require_driver, require_gpu
+from .driver import nvenc_refusal, require_device, require_driver
 from .model import CheckFailed, Context, NotRun, Seen
 
 _TIMEOUT = 120.0  # seconds that a refusal may take
@@ -123,9 +123,3 @@ def nvenc_request(context: Context) -> Seen:
     if problems:
         raise CheckFailed("; ".join(problems), figures, *said[-10:])
     return Seen(said[0], figures, tuple(said[:10]))
-
-
-def zero_copy(context: Context) -> Seen:
-    """Pixels that reach CUDA by exported memory against those that were read back."""
-    require_gpu(context)
-    raise NotRun("this version has no zero-copy path")
