@@ -67,7 +67,8 @@ def zero_copy(context: Context) -> Seen:
     if problems:
         raise CheckFailed("; ".join(problems), figures)
     return Seen(
-        f"{figures['frames equal']} frames in CUDA equal to readback, {both - host:+.3f} ms a present",
+        f"{figures['frames equal']} frames in CUDA equal to readback, "
+        f"{both - host:+.3f} ms a present",
         figures,
     )
 
