@@ -25,7 +25,7 @@ _LONGEST = 120.0  # seconds for FRAMES
 
 # Everything changes from frame to frame, so that an old one can be told from a new one.
 _PAGE = """<!doctype html><meta charset=utf-8><title>zero-copy</title><style>
-body{margin:0;overflow:hidden}i{position:absolute;width:33vw;height:50vh}</style><script>
+body{margin:0;overflow:hidden}i{position:absolute;width:33vw;height:50vh}</style><body><script>
 for (let k = 0; k < 6; k++) { const e = document.createElement('i'); document.body.append(e);
 e.style.left = (k % 3 * 33.4) + 'vw'; e.style.top = (k / 3 | 0) * 50 + 'vh'; }
 let n = 0; const all = document.querySelectorAll('i');
@@ -34,6 +34,8 @@ const paint = () => all.forEach((e, k) => e.style.background =
 window.run = seconds => new Promise(done => { const end = performance.now() + 1000 * seconds;
 const step = () => { n++; paint(); performance.now() < end ? requestAnimationFrame(step)
   : done(n); }; step(); }); paint();</script>"""
+
+_RUN = "seconds => run(seconds)"
 
 
 def zero_copy(context: Context) -> Seen:
@@ -103,7 +105,7 @@ class _Running:
         while (now := self._ring.counters().presented) < goal:
             if spent >= _LONGEST:
                 raise CheckFailed(f"{goal - now} of {presents} presents missing after {spent:g} s")
-            self._browser.page.evaluate("window.run", _CHUNK_SECONDS)
+            self._browser.page.evaluate(_RUN, _CHUNK_SECONDS)
             spent += _CHUNK_SECONDS
         # The last frames are still on their way through the layer's worker.
         self._browser.page.wait_for_timeout(500)
@@ -132,5 +134,5 @@ def _chrome(context: Context, capture: str) -> Iterator[_Running]:
         page.write_text(_PAGE, encoding="utf-8")
         browser.page.goto(page.as_uri())
         running = _Running(browser, ring)
-        browser.page.evaluate("window.run", 1)
+        browser.page.evaluate(_RUN, 1)
         yield running
