@@ -16,7 +16,7 @@ C_SOURCES = $(shell git ls-files '*.c' '*.h')
 NATIVE_SOURCES := CMakeLists.txt $(shell find native vulkan_layer -type f -not -path 'native/fuzz/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system system-test build demo report gate summary trends nightly screenshots test test-fast bench bench-save bench-compare schema sanitize fuzz lint format clean
+.PHONY: help setup system system-test build demo report gate summary trends nightly screenshots gpu-check gpu-bundle test test-fast bench bench-save bench-compare schema sanitize fuzz lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -53,6 +53,13 @@ nightly: setup ## every scenario of SELECT (a -k expression), compared with the 
 	$(BIN)/python -m pytest scenarios --recordings $(REPORTS)/nightly --baseline-autosave \
 	  $(if $(SELECT),-k "$(SELECT)") $(ARGS) \
 	  $(if $(wildcard $(STORAGE)/*/*.json),--baseline-compare)
+
+gpu-check: system $(VENV)/.installed ## what runs on this machine's NVIDIA GPU, as a report
+	$(BIN)/harness gpu-check --output $(REPORTS)/gpu-check $(ARGS)
+
+GPU_BUNDLE ?= $(REPORTS)/gpu-bundle
+gpu-bundle: $(VENV)/.installed ## gpu-check for a host without package registries, in parts (Debian, root)
+	VENV=$(VENV) scripts/gpu-bundle.sh $(GPU_BUNDLE)
 
 screenshots: report ## the report's pages as pictures for docs/
 	$(BIN)/python scripts/report_screenshots.py $(REPORTS)/allure/index.html \

@@ -23,6 +23,7 @@ from .baseline import Storage, open_run
 from .checks import Status
 from .errors import EnvironmentProblem, HarnessError, ScenarioError
 from .explanation import explain
+from .gpu_check.command import add_command as add_gpu_check
 from .movement import HEAD, Comparison, Outcome, compare_runs
 from .observer import Counting, Observer
 from .recorder import RecorderSettings
@@ -639,6 +640,8 @@ metrics: """
     doctored.add_argument("--quick", action="store_true", help="do not try to record")
     doctored.add_argument("--json", action="store_true", help="for programs")
     doctored.set_defaults(act=_doctor)
+
+    add_gpu_check(commands)
 
     new = commands.add_parser(
         "new",

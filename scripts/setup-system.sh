@@ -7,8 +7,9 @@ set -eu
 build="gcc g++ cmake ninja-build pkg-config libx264-dev libyuv-dev libopenh264-dev libvulkan-dev"
 build="$build libffmpeg-nvenc-dev"  # the public headers of NVENC, NVDEC and the CUDA driver
 python="python3 python3-venv python3-dev"
+# libegl1: without a display NVIDIA's Vulkan driver starts through it.
 # Inter for the look-alike site; DejaVu has its other letterings and every other page.
-run="xvfb mesa-vulkan-drivers ffmpeg fonts-dejavu-core fonts-inter ca-certificates"
+run="xvfb mesa-vulkan-drivers libegl1 ffmpeg fonts-dejavu-core fonts-inter ca-certificates"
 test=""
 if [ "${1:-}" = test ]; then
   # clang for the fuzz targets: gcc has no libFuzzer. Its runtimes are a package of their own.
