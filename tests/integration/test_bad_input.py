@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -159,6 +160,9 @@ def test_a_selector_that_never_appears_keeps_the_evidence(folder: Path):
     outcome = json.loads((folder / "out/case/metrics.json").read_text())["outcome"]
     assert outcome["passed"] is False and "Nowhere" in outcome["problems"][0]
     assert list((folder / "out/case/screenshots").glob("*at-failure.png"))
+    assert list((folder / "out/case/captured").glob("*at-failure.png"))
+    report = (folder / "out/case/report.html").read_text(encoding="utf-8")
+    assert re.search(r"<h3>at failure \(tick \d+, picture \d+\)</h3>", report)
 
 
 def test_a_port_in_use(folder: Path):
