@@ -41,6 +41,7 @@ from .scenario import Locator, Network
 from .server import SiteServer
 from .steps import StepRunner, Window
 from .video_state import VideoStateTracker
+from .vulkan import driver_of
 
 STREAM_NAME = "live_spliced.mkv"
 SCREENSHOTS, CAPTURED = "screenshots", "captured"
@@ -327,6 +328,7 @@ class Session:
             "uisplice": __version__,
             "browser": self._browser.version if self._browser else "",
             "vulkan device": counters.device,
+            "vulkan driver": driver_of(counters.device),
             "wsi": "passthrough" if counters.passthrough else "virtual",
             "encoder": f"libx264 {library.text(library.lib.uis_x264_version())}",
             "preset": self.settings.recorder.preset,

@@ -217,7 +217,7 @@ def to_markdown(summary: Summary, link: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-_SAID = ("browser", "vulkan device", "encoder", "wsi", "system", "uisplice")
+_SAID = ("browser", "vulkan device", "vulkan driver", "encoder", "wsi", "system", "uisplice")
 
 
 def _failures(summary: Summary) -> list[tuple[str, str]]:
