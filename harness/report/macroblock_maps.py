@@ -46,9 +46,9 @@ class Reference(enum.IntEnum):
 class PictureMap:
     """One picture. `kinds` (MacroblockKind), `references` (Reference) and `qps` (QP_Y, 7.4.5;
     where nothing is coded that of the macroblock before) have the shape (macroblock rows,
-    columns); `slices` are the first macroblocks of its slices, rising; `references_to` holds the pictures that were LTR 0 and
-    LTR 1 when it was decoded, counted from 0, None where there was none; `becomes` is the
-    long-term index that it takes."""
+    columns); `slices` are the first macroblocks of its slices, rising; `references_to` holds
+    the pictures that were LTR 0 and LTR 1 when it was decoded, counted from 0, None where
+    there was none; `becomes` is the long-term index that it takes."""
 
     kinds: npt.NDArray[np.uint8]
     references: npt.NDArray[np.uint8]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import fractions
-import io
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import av
@@ -45,10 +45,9 @@ def to_rgb(picture: Planes, width: int) -> Image:
     return np.asarray(scaled.to_ndarray(), np.uint8)
 
 
-def data_url(image: Image, *, lossless: bool = False, quality: int = 60) -> str:
-    """WebP, or PNG where `lossless`, as a data URL. RGB, or RGBA for PNG."""
-    codec, kind = ("png", "png") if lossless else ("libwebp", "webp")
-    context: Any = av.CodecContext.create(codec, "w")
+def encoded(image: Image, *, lossless: bool = False, quality: int = 60) -> bytes:
+    """As WebP, or PNG where `lossless`. RGB, or RGBA for PNG."""
+    context: Any = av.CodecContext.create("png" if lossless else "libwebp", "w")
     context.height, context.width = image.shape[:2]
     layout = "rgba" if image.shape[2] == 4 else "rgb24"
     context.pix_fmt = layout if lossless else "yuv420p"
@@ -58,10 +57,20 @@ def data_url(image: Image, *, lossless: bool = False, quality: int = 60) -> str:
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), layout)
     if not lossless:
         frame = frame.reformat(format="yuv420p")
-    out = io.BytesIO()
-    for packet in (*context.encode(frame), *context.encode(None)):
-        out.write(bytes(packet))
-    return f"data:image/{kind};base64," + base64.b64encode(out.getvalue()).decode()
+    return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
+
+
+def data_url(image: Image, *, lossless: bool = False, quality: int = 60) -> str:
+    """What `encoded` makes, as a data URL."""
+    kind = "png" if lossless else "webp"
+    data = base64.b64encode(encoded(image, lossless=lossless, quality=quality)).decode()
+    return f"data:image/{kind};base64,{data}"
+
+
+def read_picture(path: Path) -> Image:
+    """Raises OSError or FFmpegError for a file that is none."""
+    with av.open(str(path)) as container:
+        return np.asarray(next(container.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
 
 
 @dataclass(frozen=True)
