@@ -38,6 +38,7 @@ report: $(VENV)/.installed $(REPORT_TOOLS) summary trends ## render the last run
 
 gate: $(REPORT_TOOLS) ## Allure's quality gate on the last run; fails when the run may not pass
 	$(WITH_HISTORY) REPORT_RESULTS=$(abspath $(HAVE_RUN)/allure-results) \
+	  REPORT_OUTPUT=$(abspath $(REPORTS))/gate \
 	  node reports/node_modules/allure/cli.js quality-gate --config reports/allurerc.mjs \
 	  $(abspath $(RUN)/allure-results)
 

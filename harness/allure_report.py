@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import allure
 import allure_commons
+import av
 from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import (
     Label,
@@ -37,6 +38,7 @@ from .causes import categories
 from .explanation import Explanation
 from .markup import escape_markdown
 from .observer import Counting, Observer
+from .report import encoded, preview_of, read_picture
 from .result import Result
 from .scenario import Scenario
 
@@ -46,8 +48,12 @@ RESULTS_NAME = "allure-results"
 _ALWAYS = {
     "report.html": ("report", "text/html", "html"),
     "metrics.json": ("metrics", "application/json", "json"),
-    "live_spliced.mp4": ("stream, remuxed for browsers", "video/mp4", "mp4"),
 }
+_STREAM = "live_spliced.mp4"
+WHOLE_LIMIT = 1_000_000
+"""Bytes up to which the stream of a test that passed is attached whole. Of a larger one there
+is a preview, so that a report of the whole suite stays below 40 MB."""
+
 # The evidence of a failure; a passing run of many scenarios stays small without it. No
 # browser plays Matroska: the stream is there to be saved.
 _FAILED = {
@@ -142,8 +148,33 @@ def attach(result: Result) -> None:
             allure.attach(page, name=title, attachment_type=mime, extension=extension)
         else:
             allure.attach.file(str(path), name=title, attachment_type=mime, extension=extension)
+    _attach_stream(result)
     for path in result.screenshots:
+        _attach_picture(path)
+
+
+def _attach_stream(result: Result) -> None:
+    stream = result.folder / _STREAM
+    if not stream.is_file():
+        return
+    mp4 = {"attachment_type": "video/mp4", "extension": "mp4"}
+    if result.passed and stream.stat().st_size > WHOLE_LIMIT:
+        preview = result.folder / "preview.mp4"
+        if preview_of(stream, preview):
+            allure.attach(preview.read_bytes(), name="preview of the stream", **mp4)
+            preview.unlink()
+            return
+    allure.attach.file(str(stream), name="stream, remuxed for browsers", **mp4)
+
+
+def _attach_picture(path: Path) -> None:
+    """As WebP, a tenth of the PNG, which stays in the recording's folder."""
+    try:
+        picture = encoded(read_picture(path), quality=80)
+    except (OSError, av.error.FFmpegError):
         allure.attach.file(str(path), name=path.stem, attachment_type=allure.attachment_type.PNG)
+        return
+    allure.attach(picture, name=path.stem, attachment_type="image/webp", extension="webp")
 
 
 class Explainer:

@@ -27,7 +27,7 @@ from .metrics import count_frames
 from .native import LAYER_LIBRARY, LAYER_MANIFEST, layer_dir, library_dir, native, openh264
 from .recorder import RecorderSettings
 from .session import Session, SessionSettings, require_vulkan_driver
-from .vulkan import device_names
+from .vulkan import devices
 
 SHM_LEAST = 128 << 20  # bytes: the frame ring at 1920x1080 takes 100 MB
 CAPTURE_SECONDS = 3.0
@@ -176,15 +176,15 @@ def _vulkan_driver() -> str:
 
 def _vulkan_device() -> str:
     try:
-        names = device_names()
+        found = devices()
     except EnvironmentProblem as error:
         raise Broken(error.message, error.remedy) from error
-    if not names:
+    if not found:
         raise EnvironmentProblem(
             "no driver offers a device",
             "apt install mesa-vulkan-drivers (lavapipe runs without a GPU)",
         )
-    return ", ".join(names)
+    return ", ".join(f"{d.name} ({d.driver})" if d.driver else d.name for d in found)
 
 
 def _layer() -> str:

@@ -372,6 +372,10 @@ def recording(
             session.start()
             try:
                 yield recorded
+            except Exception:
+                session.stop()
+                session.picture_of_failure()
+                raise
             finally:
                 # Also when the test fails: its recording is the evidence.
                 stopped = session.stop()

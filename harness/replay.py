@@ -16,6 +16,9 @@ from .recorder import RecorderSettings, Recording
 from .scenario import Scenario
 from .tape import Tape, recipe_of, tape_path
 
+# What decided the frames, so that it is told of where they come from.
+_OF_THE_TAPE = ("browser", "vulkan device", "vulkan driver", "wsi")
+
 
 def require_tapes(folder: Path, scenarios: Iterable[Scenario]) -> None:
     """Raises TapeError where a scenario has no tape in `folder`."""
@@ -107,7 +110,7 @@ def environment_of(tape: Tape, encoder: ChosenEncoder) -> dict[str, str]:
     settings = encoder.settings
     taped = tape.header.environment
     return {
-        **{key: taped[key] for key in ("browser", "vulkan device", "wsi") if key in taped},
+        **{key: taped[key] for key in _OF_THE_TAPE if key in taped},
         "replayed from": str(tape.path),
         "recorded by": f"uisplice {taped.get('uisplice', '?')} on {taped.get('system', '?')}",
         "uisplice": __version__,

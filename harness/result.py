@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .captured import CapturedPicture
 from .checks import CheckResult, Status, check_recording
 from .errors import HarnessError, RecorderError
 from .failure_table import failure_table
@@ -27,6 +28,8 @@ class Evidence:
     screenshots: tuple[Path, ...] = ()
     missing: tuple[str, ...] = ()
     usage: Usage | None = None
+    captured: tuple[CapturedPicture, ...] = ()  # frames that stood when something failed
+    tape: Path | None = None  # that was made of the recording, or that it was replayed from
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,18 @@ def conclude(
     headroom = {"headroom": result.headroom, "usage": str(evidence.usage or "")}
     write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome | headroom)
     broken = "interrupted" if quick else str(result.failure or "")
-    write_report(folder, recording, metrics, checks, verdicts, broken, video, pictures=not quick)
+    write_report(
+        folder,
+        recording,
+        metrics,
+        checks,
+        verdicts,
+        broken,
+        video,
+        pictures=not quick,
+        captured=evidence.captured,
+        tape=evidence.tape,
+    )
     if not problems:
         recording.digests.path.unlink(missing_ok=True)  # evidence only where something failed
     return result

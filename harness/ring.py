@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import secrets
@@ -11,10 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from .errors import EnvironmentProblem
 from .native import native
 
 _ERROR_SIZE = 512
+_TRIES = 4  # to copy a frame before the recorder takes the next one
 WRITER_STATES = ("none", "attached", "swapchain", "presenting", "failed")
 
 
@@ -58,6 +63,16 @@ class VideoRegion:
     def area(self) -> int:
         """Device pixels."""
         return self.w * self.h
+
+
+@dataclass(frozen=True)
+class CapturedFrame:
+    """A frame as the layer delivered it: `pixels` of shape (height, width, 4), B G R A, in
+    the view's size (black where a smaller window does not reach); `sequence` is the ordinal of
+    its present, as in `Tick.sequence`."""
+
+    sequence: int
+    pixels: npt.NDArray[np.uint8]
 
 
 class FrameRing:
@@ -117,6 +132,27 @@ class FrameRing:
             error=self._native.text(h.writer_error),
             passthrough=bool(h.passthrough),
         )
+
+    def held_frame(self) -> CapturedFrame | None:
+        """A copy of the frame that stands on the recorder's side, the last one it took; None
+        where it has taken none. Costs the caller a copy, and the recorder nothing."""
+        ffi, lib = self._native.ffi, self._native.lib
+        width, height = self._header.max_width, self._header.max_height
+        room = np.empty(width * height * 4, np.uint8)
+        said = ffi.new("uis_ring_slot *")
+        for _ in range(_TRIES):
+            rc = lib.uis_ring_copy_held(
+                self.pointer, said, ffi.from_buffer("uint8_t[]", room), room.size
+            )
+            if rc != -errno.EAGAIN:
+                break
+        if rc != 0 or said.width > width or said.height > height:
+            return None
+        window = room[: said.width * said.height * 4].reshape(said.height, said.width, 4)
+        pixels = np.zeros((height, width, 4), np.uint8)
+        pixels[..., 3] = 255
+        pixels[: said.height, : said.width] = window
+        return CapturedFrame(int(said.sequence), pixels)
 
     def set_window(self, width: int, height: int) -> None:
         """Says how large the main window is now; the layer looks for it by its size when

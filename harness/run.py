@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -200,6 +200,8 @@ def _play_scenario(
         try:
             _play(session, scenario, schedule)
             session.stop(schedule.planned)
+            if session.evidence.recording.error:
+                session.picture_of_failure()
         except HarnessError as error:
             failure = error
             session.stop()
@@ -225,6 +227,7 @@ def _play_scenario(
             header = _tape_header(scenario, evidence, schedule, session.marks, environment)
             try:
                 _make_tape(path, header, spool, observer)
+                evidence = replace(evidence, tape=path)
             except TapeError as error:
                 failure = error  # the recording itself is whole, and is judged all the same
             except KeyboardInterrupt as error:
@@ -295,7 +298,9 @@ def _replay_scenario(
     # What the scenario has ceased to expect of the page since the tape was made is not judged.
     asked = {(phase.name, one.subject) for phase in scenario.phases for one in phase.expect.page}
     asked |= {("", one.subject) for one in scenario.expect.page}
-    evidence = Evidence(scenario.full_title, folder, recording, missing=tape.header.missing)
+    evidence = Evidence(
+        scenario.full_title, folder, recording, missing=tape.header.missing, tape=tape.path
+    )
     environment = environment_of(tape, encoder)
     return _conclude(
         evidence,

@@ -16,11 +16,13 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import BinaryIO, Literal
 
+import av
 from playwright.sync_api import Page
 from typing_extensions import Self
 
 from . import __version__
 from .browser import BrowserSession, LayerEnvironment, find_browser
+from .captured import CapturedPicture
 from .display import VirtualDisplay
 from .encoder import ChosenEncoder, choose_encoder
 from .errors import (
@@ -41,8 +43,12 @@ from .scenario import Locator, Network
 from .server import SiteServer
 from .steps import StepRunner, Window
 from .video_state import VideoStateTracker
+from .vulkan import driver_of
 
 STREAM_NAME = "live_spliced.mkv"
+SCREENSHOTS, CAPTURED = "screenshots", "captured"
+"""A recording's folders of pictures: of the page, and of frames as they were captured."""
+
 _SLOTS = 12  # half a second at 24 frames a second
 _TAPE_SLOTS = 24  # a tape costs the recorder time as well, and a frame lost is lost for good
 FIRST_FRAME_TIMEOUT = 20.0  # seconds from the page's load to its first captured frame
@@ -129,6 +135,7 @@ class Session:
         self.observer = observer or Observer()
         self.marks: list[Mark] = []
         self.screenshots: list[Path] = []
+        self.captured: list[CapturedPicture] = []
         self.recording: Recording | None = None
         self._cleanup = contextlib.ExitStack()
         self._recorder: Recorder | None = None
@@ -142,7 +149,8 @@ class Session:
         s = self.settings
         s.folder.mkdir(parents=True, exist_ok=True)
         # A run before this one in the same folder may have ended elsewhere.
-        shutil.rmtree(s.folder / "screenshots", ignore_errors=True)
+        for name in (SCREENSHOTS, CAPTURED):
+            shutil.rmtree(s.folder / name, ignore_errors=True)
         try:
             self._cleanup.enter_context(terminate_as_interrupt())
             self._encoder = choose_encoder(s.recorder)
@@ -257,6 +265,7 @@ class Session:
             tuple(self.screenshots),
             self.missing,
             self._usage,
+            tuple(self.captured),
         )
 
     def open(self) -> None:
@@ -346,6 +355,7 @@ class Session:
             "uisplice": __version__,
             "browser": self._browser.version if self._browser else "",
             "vulkan device": counters.device,
+            "vulkan driver": driver_of(counters.device),
             "wsi": "passthrough" if counters.passthrough else "virtual",
             "encode": self.settings.encode,
             **self._encoder.environment,
@@ -400,11 +410,14 @@ class Session:
         self.marks.append(Mark(name, round(self.recorder.elapsed, 3)))
 
     def _screenshot(self, name: str, png: bytes) -> None:
-        safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name).strip("-") or "page"
-        path = self.settings.folder / "screenshots" / f"{len(self.screenshots) + 1:02d}-{safe}.png"
+        path = self._picture_path(SCREENSHOTS, len(self.screenshots), name)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(png)
         self.screenshots.append(path)
+
+    def _picture_path(self, folder: str, number: int, name: str) -> Path:
+        safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name).strip("-") or "page"
+        return self.settings.folder / folder / f"{number + 1:02d}-{safe}.png"
 
     def _tick(self) -> int | None:
         """The tick of the recording; None before it has begun."""
@@ -412,7 +425,13 @@ class Session:
         return recorder.ticks if recorder is not None and recorder.started else None
 
     def picture_of_failure(self, name: str = "at failure") -> None:
-        """A screenshot for a diagnosis, if Chrome can still give one."""
+        """For a diagnosis: the frame that the recorder took last, from the ring, and a
+        screenshot, if Chrome can still give one."""
+        with contextlib.suppress(OSError, av.error.FFmpegError):
+            frame = self._ring.held_frame()
+            if frame is not None:
+                path = self._picture_path(CAPTURED, len(self.captured), name)
+                self.captured.append(CapturedPicture.write(frame, name, path))
         with contextlib.suppress(Exception):
             self._screenshot(name, self.page.screenshot(timeout=3000))
 

@@ -218,8 +218,8 @@ def to_markdown(summary: Summary, link: str = "") -> str:
 
 
 _SAID = (
-    *("browser", "vulkan device", "encoder", "encoder warning", "wsi", "encode", "system"),
-    "uisplice",
+    *("browser", "vulkan device", "vulkan driver", "encoder", "encoder warning", "wsi", "encode"),
+    *("system", "uisplice"),
 )
 
 

@@ -1,6 +1,7 @@
 // How `make report` renders Allure's results: one file that opens from anywhere, offline.
 // The environment names what is rendered: REPORT_RESULTS, the folder of results;
-// REPORT_EXTRAS, files shown beside the tests (summary, trends), separated by colons.
+// REPORT_OUTPUT, where the gate leaves its files; REPORT_EXTRAS, files shown beside the tests
+// (summary, trends), separated by colons.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,6 +30,8 @@ const isEnvironment = (test) =>
 
 export default {
   name: "UI scenarios",
+  // The quality gate leaves files, too, and has no option for where.
+  output: process.env.REPORT_OUTPUT ?? join(here, "gate"),
   historyPath: process.env.REPORT_HISTORY ?? join(here, "history.jsonl"),
   historyLimit: 60,
   categories: categories(),

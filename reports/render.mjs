@@ -54,4 +54,10 @@ if (!html.includes(EMBEDDED) || html.includes("googletagmanager")) {
   process.exit(1);
 }
 writeFileSync(page, html);
+// Attachments are kept small (harness/allure_report.py); of many failures there is more evidence.
+const LARGE = 40e6;
+if (html.length > LARGE) {
+  console.error("the report is larger than 40 MB and may open slowly: many tests failed, or " +
+    "recordings are long; what lies in the recordings' folders is the same evidence");
+}
 console.log(`report: ${page} (${(html.length / 1e6).toFixed(1)} MB)`);

@@ -16,6 +16,9 @@ from ..metrics import Metrics
 from ..recorder import Picture, Rect, Tick, TickClass
 from ..verdict import Verdict
 
+# Without B pictures, so that they come out in the order of their times.
+_PREVIEW_OPTIONS = {"preset": "superfast", "crf": "30", "bf": "0", "movflags": "faststart"}
+
 
 def write_ticks(path: Path, ticks: Sequence[Tick]) -> None:
     """One line a tick, every field; rectangles as `x y w h`, several with `;` between."""
@@ -74,3 +77,36 @@ def remux_to_mp4(source: Path, target: Path) -> bool:
         target.unlink(missing_ok=True)
         return False
     return True
+
+
+def preview_of(source: Path, target: Path) -> bool:
+    """A small MP4 of the stream in `source`, half as wide and high and coded for size: what
+    was on screen, not how it was coded. False if there is nothing to show."""
+    try:
+        with av.open(str(source)) as read, av.open(str(target), "w", format="mp4") as write:
+            stream = read.streams.video[0]
+            size = [max(2, length // 4 * 2) for length in (stream.width, stream.height)]
+            out = write.add_stream("libx264", options=_PREVIEW_OPTIONS)
+            out.width, out.height = size
+            out.pix_fmt = "yuv420p"
+            out.time_base = out.codec_context.time_base = stream.time_base
+            lasting: dict[int, int] = {}  # a picture stands until the next one, however long
+            for packet in read.demux(stream):
+                if packet.pts is not None and packet.duration:
+                    lasting[packet.pts] = packet.duration
+                for frame in packet.decode():
+                    small = frame.reformat(*size, interpolation="FAST_BILINEAR")
+                    small.pts, small.time_base = frame.pts, stream.time_base
+                    small.pict_type = 0  # the encoder's to choose
+                    _put(write, out.encode(small), lasting)
+            _put(write, out.encode(None), lasting)
+    except (OSError, IndexError, av.error.FFmpegError):
+        target.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _put(write: Any, packets: Iterable[Any], lasting: dict[int, int]) -> None:
+    for packet in packets:
+        packet.duration = lasting.get(packet.pts, packet.duration)
+        write.mux_one(packet)

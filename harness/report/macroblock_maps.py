@@ -44,15 +44,16 @@ class Reference(enum.IntEnum):
 
 @dataclass(frozen=True)
 class PictureMap:
-    """One picture. `kinds` (MacroblockKind), `references` (Reference) and `qps` have the
-    shape (macroblock rows, columns); `references_to` holds the pictures that were LTR 0 and
-    LTR 1 when it was decoded, counted from 0, None where there was none; `becomes` is the
-    long-term index that it takes."""
+    """One picture. `kinds` (MacroblockKind), `references` (Reference) and `qps` (QP_Y, 7.4.5;
+    where nothing is coded that of the macroblock before) have the shape (macroblock rows,
+    columns); `slices` are the first macroblocks of its slices, rising; `references_to` holds
+    the pictures that were LTR 0 and LTR 1 when it was decoded, counted from 0, None where
+    there was none; `becomes` is the long-term index that it takes."""
 
     kinds: npt.NDArray[np.uint8]
     references: npt.NDArray[np.uint8]
     qps: npt.NDArray[np.uint8]
-    slices: int
+    slices: tuple[int, ...]
     references_to: tuple[int | None, int | None]
     becomes: int | None
 
@@ -110,7 +111,7 @@ def read_maps(access_units: Iterable[bytes]) -> Iterator[PictureMap]:
             kinds=records[..., 0].copy(),
             references=reference_of[records[..., 2].view(np.int8).astype(np.intp)],
             qps=records[..., 1].copy(),
-            slices=len(slices),
+            slices=tuple(sorted(int(unit.first_mb) for unit in slices)),
             references_to=references_to,
             becomes=marking.take(slices, picture),
         )

@@ -9,23 +9,31 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from ..captured import CapturedPicture
 from ..checks import CheckResult, Status, access_units
+from ..errors import TapeError
 from ..failure_table import FAILURE_HEAD, failure_rows
 from ..metrics import Metrics
 from ..recorder import Picture, Recording, TickClass
+from ..tape import Tape
 from ..verdict import Verdict
+from .differences import (
+    AMPLIFIED,
+    DIFFERENCES,
+    Compared,
+    failures_seen,
+    find_differences,
+)
 from .macroblock_maps import read_maps
 from .markup import data_block, escape, packed, page, table
 from .measures_table import MEASURES_HEAD, measures_row
 from .pictures import (
-    AMPLIFIED,
     RAMP_CSS,
     CodedHeat,
     Film,
     Image,
     changed_heat,
     data_url,
-    find_differences,
     heat_image,
     make_film,
 )
@@ -33,6 +41,11 @@ from .tick_data import tick_data
 from .viewer_page import write_viewer
 
 VIEWER = "viewer.html"
+_NO_FRAMES = (
+    "No captured frame of these ticks was kept, so that the decoders are compared with each "
+    "other and with the encoders' digests. A tape keeps them all: run it with --tape-record, "
+    "or replay the tape."
+)
 _MARK = {Status.PASSED: "✔", Status.FAILED: "✘", Status.NOT_RUN: "–"}  # noqa: RUF001
 _CLASS_COLOUR = {
     TickClass.UNCHANGED: "#6b7683",
@@ -51,13 +64,16 @@ def write_report(
     mp4: Path | None,
     *,
     pictures: bool = True,
+    captured: Sequence[CapturedPicture] = (),
+    tape: Path | None = None,
 ) -> None:
     """Writes report.html into `folder` and, beside it, viewer.html for the stream in `mp4`,
     which lies there too. Both are single files that load nothing from elsewhere.
 
     `broken` says what broke the recording off, if anything did. `pictures` False: nothing is
     decoded, and there is no viewer (for a run that was interrupted). A stream that cannot be
-    read leaves the report without its pictures, and says so.
+    read leaves the report without its pictures, and says so. `captured` are frames that were
+    kept when something failed; `tape` has all of them, where there is one.
     """
     said = ""
     viewer = None
@@ -73,14 +89,16 @@ def write_report(
             film = make_film(recording, metrics.phases)
             heats = _heats(recording, coded)
             if any(c.name.startswith(("exact", "decodes")) and not c.passed for c in checks):
-                different = "".join(_differences(recording))
-        except (OSError, ValueError, IndexError, av.error.FFmpegError) as error:
+                different = "".join(_differences(recording, tape))
+        except (OSError, ValueError, IndexError, av.error.FFmpegError, TapeError) as error:
             said = f"<p>The stream cannot be shown: {escape(str(error))}</p>"
+    decodes = pictures and has_picture and not said
     data = tick_data(metrics, recording.ticks, checks, verdicts) | {"viewer": viewer}
     body = (
         *_outcome(metrics, checks, verdicts, broken, viewer),
         said,
         f"<h2>Phases</h2>{_phases(metrics)}",
+        *_failures(recording, captured, decode=decodes),
         *_timeline(metrics),
         f"<h2>Pictures that are not exact</h2>{different}" if different else "",
         *_filmstrips(metrics, film, viewer),
@@ -197,21 +215,63 @@ def _heat_maps(
     yield "</div>"
 
 
-def _differences(recording: Recording) -> Iterator[str]:
-    for found in find_differences(recording):
+def _failures(
+    recording: Recording, captured: Sequence[CapturedPicture], *, decode: bool
+) -> Iterator[str]:
+    if not captured:
+        return
+    yield "<h2>When it failed</h2>"
+    try:
+        for found in failures_seen(recording, captured, decode=decode):
+            place = "before the first tick" if found.tick is None else f"tick {found.tick}"
+            if found.picture is not None:
+                place += f", picture {found.picture}"
+            yield f"<h3>{escape(found.name)} ({place})</h3>"
+            yield _compared(found.compared)
+    except (OSError, ValueError, av.error.FFmpegError) as error:
+        yield f"<p>The captured frame cannot be shown: {escape(str(error))}</p>"
+    if len(captured) > DIFFERENCES:
+        yield f"<p>{len(captured) - DIFFERENCES} more lie in the folder captured/.</p>"
+
+
+def _compared(compared: Compared) -> str:
+    apart = f"; at most {compared.apart} of 255" if compared.difference else ""
+    return _figures(
+        (compared.captured, "captured; regions yellow, changed white"),
+        (compared.decoded, "decoded (FFmpeg), likewise"),
+        (compared.difference, f"their difference in luma, times {AMPLIFIED}{apart}"),
+    )
+
+
+def _figures(*pictures: tuple[str | None, str]) -> str:
+    parts = ['<div class="different">']
+    for url, caption in pictures:
+        shown = f'<img src="{url}" alt="">' if url else "<p>nothing to show</p>"
+        parts.append(f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>")
+    return "".join(parts) + "</div>"
+
+
+def _differences(recording: Recording, path: Path | None) -> Iterator[str]:
+    tape, told = None, _NO_FRAMES
+    if path is not None:
+        try:
+            tape, told = Tape.open(path), ""
+        except TapeError as error:
+            told = f"The captured frames cannot be shown: {error.message}"
+    if told:
+        yield f'<p class="faint">{escape(told)}</p>'
+    for found in find_differences(recording, tape):
         counts = ", ".join(f"{n} macroblocks in {name}" for name, n in found.wrong.items() if n)
         yield f"<h3>Picture {found.picture} (tick {found.tick}): not exact, {escape(counts)}</h3>"
-        yield '<div class="different">'
-        for url, caption in (
+        yield _figures(
             (found.ffmpeg, "FFmpeg; wrong macroblocks pink, regions yellow, changed white"),
             (found.openh264, "OpenH264, likewise"),
             (found.difference, f"the two decoders' difference in luma, times {AMPLIFIED}")
             if found.difference
             else (found.detail, "both decoders show the same, not what was encoded: enlarged"),
-        ):
-            shown = f'<img src="{url}" alt="">' if url else "<p>nothing to show</p>"
-            yield f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>"
-        yield "</div>"
+        )
+        if found.captured:
+            yield _compared(found.captured)
 
 
 def _tables(

@@ -14,13 +14,23 @@ const REFERENCES = [
 ];
 const MODES = [
   ["slice", "slice map", "s"], ["reference", "references", "r"], ["owner", "owners", "w"],
-  ["none", "picture only", "n"],
+  ["qp", "QP", "q"], ["none", "picture only", "n"],
 ];
+// Points of cividis, as in the heat maps: dark is a low QP.
+const RAMP = [[0, 34, 78], [66, 78, 108], [124, 123, 120], [187, 175, 108], [254, 232, 56]];
+const SLICE_BORDER = "#ff9ac1";
 const KEYS = [
   ["\u2190 \u2192", "previous, next picture"], ["\u21e7\u2190 \u21e7\u2192", "previous, next tick"],
   ["c", "next CHANGED (\u21e7 back)"], ["p", "next problem (\u21e7 back)"],
-  ["Home End", "first, last"], ["Space", "play"], ["s r w n", "map"], ["o", "overlays"],
+  ["Home End", "first, last"], ["Space", "play"], ["s r w q n", "map"], ["o", "overlays"],
 ];
+
+// The lowest and the highest QP of the whole stream, so that a colour means the same in all of it.
+function qpRange(facts) {
+  const all = facts.flatMap((fact) => fact[1] ?? []);
+  return all.length ? [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))]
+    : [0, 51];
+}
 
 class Viewer {
   constructor(data) {
@@ -32,6 +42,7 @@ class Viewer {
       this.pictureOf.fill(p, data.pictures[p], end);
     }
     this.chunks = new Map();
+    this.range = qpRange(data.maps.facts);
     this.tick = 0;
     this.mode = "slice";
     this.overlays = true;
@@ -53,6 +64,25 @@ class Viewer {
     const from = (picture % maps.chunk) * size;
     const bytes = await this.chunks.get(number);
     return from + size <= bytes.length ? bytes.subarray(from, from + size) : null;
+  }
+
+  // QP of every macroblock, or null where they are all that of the picture's facts.
+  async qpsOf(picture) {
+    const packed = this.data.maps.qps[picture];
+    return packed === undefined ? null : inflate(packed);
+  }
+
+  // The QP of a macroblock of the picture on show; null where it was not read.
+  qpAt(place) {
+    const fact = this.data.maps.facts[this.pictureOf[this.tick]];
+    if (!this.map || !(this.map[place] & 15) || !fact || !fact[1]) return null;
+    return this.qps ? this.qps[place] : fact[1][0];
+  }
+
+  // The slice, from 0, that a macroblock of the picture on show belongs to.
+  sliceAt(place) {
+    const firsts = this.data.maps.slices[this.pictureOf[this.tick]] ?? [0];
+    return firsts.findLastIndex((first) => first <= place);
   }
 
   build() {
@@ -235,8 +265,10 @@ class Viewer {
     const picture = this.pictureOf[tick];
     this.tell(tick, picture);
     this.drawStrip();
-    this.map = picture < 0 ? null : await this.mapOf(picture);
+    const map = picture < 0 ? null : await this.mapOf(picture);
+    const qps = picture < 0 ? null : await this.qpsOf(picture);
     if (tick !== this.tick) return;
+    [this.map, this.qps] = [map, qps];
     this.drawOver();
     let problem = "";
     if (this.source && picture >= 0 && this.shownPicture !== picture) {
@@ -311,8 +343,11 @@ class Viewer {
     const value = this.map ? this.map[y * d.columns + x] : undefined;
     if (value === undefined) return;
     const owner = this.ownerAt(x, y);
+    const place = y * d.columns + x;
+    const qp = this.qpAt(place);
     this.mbFacts.textContent = `macroblock ${x}, ${y}: ${KINDS[value & 15]}, from ` +
-      `${REFERENCES[value >> 4][0]}, ${owner < 0 ? "page" : `region ${owner + 1}`}`;
+      `${REFERENCES[value >> 4][0]}, ${qp === null ? "" : `QP ${qp}, `}` +
+      `slice ${this.sliceAt(place) + 1}, ${owner < 0 ? "page" : `region ${owner + 1}`}`;
   }
 
   styles() {
@@ -325,6 +360,62 @@ class Viewer {
     return [];
   }
 
+  qpColour(qp) {
+    const [low, high] = this.range;
+    const at = (high > low ? (qp - low) / (high - low) : 0.5) * (RAMP.length - 1);
+    const from = Math.min(Math.floor(at), RAMP.length - 2);
+    const mixed = RAMP[from].map((v, n) => Math.round(v + (RAMP[from + 1][n] - v) * (at - from)));
+    return `rgb(${mixed.join(" ")})`;
+  }
+
+  drawQps(c, sx, sy) {
+    const d = this.data;
+    const legible = 16 * sx >= 20;
+    c.font = "11px system-ui, sans-serif";
+    c.textAlign = "center";
+    for (let y = 0; y < d.rows; y++) {
+      for (let x = 0; x < d.columns; x++) {
+        const qp = this.qpAt(y * d.columns + x);
+        if (qp === null) continue;
+        c.globalAlpha = 0.6;
+        c.fillStyle = this.qpColour(qp);
+        c.fillRect(x * 16 * sx, y * 16 * sy, 16 * sx - 0.6, 16 * sy - 0.6);
+        if (!legible) continue;
+        c.globalAlpha = 1;
+        c.fillStyle = "#fff";
+        c.fillText(qp, (x + 0.5) * 16 * sx, (y + 0.5) * 16 * sy + 4);
+      }
+    }
+    c.textAlign = "start";
+  }
+
+  // Lines where a macroblock's neighbour, left or above, is in another slice.
+  drawSlices(c, sx, sy) {
+    const d = this.data;
+    const firsts = d.maps.slices[this.pictureOf[this.tick]];
+    if (!firsts) return;
+    const mbs = d.columns * d.rows;
+    const slice = new Uint16Array(mbs);
+    firsts.forEach((first, n) => slice.fill(n, first, mbs));
+    c.beginPath();
+    for (let place = 0; place < mbs; place++) {
+      const [x, y] = [place % d.columns * 16 * sx, Math.floor(place / d.columns) * 16 * sy];
+      if (place % d.columns && slice[place - 1] !== slice[place]) {
+        c.moveTo(x, y);
+        c.lineTo(x, y + 16 * sy);
+      }
+      if (place >= d.columns && slice[place - d.columns] !== slice[place]) {
+        c.moveTo(x, y);
+        c.lineTo(x + 16 * sx, y);
+      }
+    }
+    for (const [colour, width] of [["#000a", 3.4], [SLICE_BORDER, 1.6]]) {
+      c.strokeStyle = colour;
+      c.lineWidth = width;
+      c.stroke();
+    }
+  }
+
   drawOver() {
     const d = this.data;
     const width = this.stage.clientWidth;
@@ -334,7 +425,8 @@ class Viewer {
     const [sx, sy] = [width / d.width, height / d.height];
     const styles = this.styles();
     const hatches = {3: hatch(c, "#000a", 1, 6), 4: hatch(c, "#000c", -1, 4, 1.6)};
-    if (this.map && this.mode !== "none") {
+    if (this.mode === "qp") this.drawQps(c, sx, sy);
+    if (this.map && styles.length) {
       for (let y = 0; y < d.rows; y++) {
         for (let x = 0; x < d.columns; x++) {
           const value = this.map[y * d.columns + x];
@@ -356,6 +448,7 @@ class Viewer {
     }
     c.globalAlpha = 1;
     if (this.overlays) {
+      this.drawSlices(c, sx, sy);
       this.regionsNow().forEach(([x, y, w, h], n) => {
         c.strokeStyle = COLOURS.region[n % COLOURS.region.length];
         c.lineWidth = 2;
@@ -393,11 +486,29 @@ class Viewer {
       if (this.mode === "slice" && index > 2) swatch.className = index === 3 ? "hatch" : "cross";
       return element("span", {}, swatch, name);
     });
+    if (this.mode === "qp") keys.push(...this.qpKeys());
     if (this.overlays) {
+      if (this.data.maps.slices[this.pictureOf[this.tick]]) {
+        const swatch = element("i", {className: "border"});
+        swatch.style.borderTopColor = SLICE_BORDER;
+        keys.push(element("span", {}, swatch, "slice border"));
+      }
       keys.push(element("span", {}, element("i", {className: "frame"}), "region with its guard"),
         element("span", {}, element("i", {className: "dashed"}), "changed since the last tick"));
     }
     this.legend.replaceChildren(...keys);
+  }
+
+  // Up to six QPs of the stream's range with their colours.
+  qpKeys() {
+    const [low, high] = this.range;
+    const count = Math.min(high - low + 1, 6);
+    return Array.from({length: count}, (_, n) => {
+      const qp = count > 1 ? Math.round(low + n * (high - low) / (count - 1)) : low;
+      const swatch = element("i");
+      swatch.style.background = this.qpColour(qp);
+      return element("span", {}, swatch, `QP ${qp}`);
+    });
   }
 
   drawStrip() {

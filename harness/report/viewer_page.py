@@ -68,17 +68,25 @@ def map_bytes(picture: PictureMap) -> bytes:
 
 
 def _map_data(maps: Iterable[PictureMap]) -> dict[str, Any]:
-    chunks, facts = [], []
+    chunks: list[str] = []
+    facts: list[list[Any]] = []
+    # Of most streams every picture has one QP and one slice: then there is nothing here.
+    qps: dict[int, str] = {}
+    slices: dict[int, tuple[int, ...]] = {}
     coming = iter(maps)
     while batch := list(itertools.islice(coming, MAP_CHUNK)):
         raw = b"".join(map_bytes(picture) for picture in batch)
         chunks.append(base64.b64encode(zlib.compress(raw, 9)).decode())
-        for p in batch:
+        for number, p in enumerate(batch, len(facts)):
             coded = p.qps[p.kinds != 0]
             qp = [int(coded.min()), int(coded.max())] if coded.size else None
             kinds = np.bincount(p.kinds.ravel(), minlength=10).tolist()
-            facts.append([p.slices, qp, *p.references_to, p.becomes, kinds])
-    return {"chunk": MAP_CHUNK, "chunks": chunks, "facts": facts}
+            facts.append([len(p.slices), qp, *p.references_to, p.becomes, kinds])
+            if qp is not None and qp[0] != qp[1]:
+                qps[number] = base64.b64encode(zlib.compress(p.qps.tobytes(), 9)).decode()
+            if len(p.slices) > 1:
+                slices[number] = p.slices
+    return {"chunk": MAP_CHUNK, "chunks": chunks, "facts": facts, "qps": qps, "slices": slices}
 
 
 def write_viewer(

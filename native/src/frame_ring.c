@@ -336,6 +336,32 @@ void uis_ring_drop_reader(uis_ring *ring) {
         move_state(slot_at(ring, i), UIS_SLOT_READING, UIS_SLOT_FREE);
 }
 
+int uis_ring_copy_held(uis_ring *ring, uis_ring_slot *said, uint8_t *out, size_t size) {
+    const uis_ring_slot *held = NULL;
+    for (uint32_t i = 0; i < ring->slot_count; i++) {
+        const uis_ring_slot *slot = slot_at(ring, i);
+        if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == UIS_SLOT_READING &&
+            (!held || slot->sequence > held->sequence))
+            held = slot;
+    }
+    if (!held)
+        return -ENOENT;
+    if (uis_ring_describe(ring, held, said) != 0)
+        return -EPROTO;
+    const size_t row = (size_t)said->width * 4;
+    if (row * said->height > size)
+        return -ENOSPC;
+    const uint8_t *pixels = (const uint8_t *)held + UIS_RING_SLOT_HEADER;
+    for (uint32_t y = 0; y < said->height; y++)
+        memcpy(out + y * row, pixels + (size_t)y * said->stride, row);
+    /* A slot that was released may hold another frame by now. */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return __atomic_load_n(&held->state, __ATOMIC_RELAXED) == UIS_SLOT_READING &&
+                   held->sequence == said->sequence
+               ? 0
+               : -EAGAIN;
+}
+
 void uis_ring_wait(uis_ring *ring, uint32_t seen, uint64_t timeout_ns) {
     uis_shared_wait(&ring->header->publish_word, seen, timeout_ns);
 }

@@ -73,6 +73,7 @@ def test_environment_and_rules_stand_beside_the_results(seeded_run: Path) -> Non
     lines = (seeded_run / RESULTS_NAME / "environment.properties").read_text().splitlines()
     environment = dict(line.split(" = ", 1) for line in lines)
     assert environment["browser"] == "Chrome 1"
+    assert environment["driver"] == "lavapipe 1.2"
     assert environment["backend"].startswith("libx264 ")
     assert environment["commit"] and environment["uisplice"]
     rules = json.loads((seeded_run / RESULTS_NAME / "categories.json").read_text())

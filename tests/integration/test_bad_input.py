@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -156,9 +157,14 @@ def test_a_selector_that_never_appears_keeps_the_evidence(folder: Path):
     assert "phase 'Look'" in output and "case.yaml:7" in output
     assert "no element matched within 1s" in output.replace("1 s", "1s")
     assert pictures(folder) > 5
-    outcome = json.loads((folder / "out/case/metrics.json").read_text())["outcome"]
+    metrics = json.loads((folder / "out/case/metrics.json").read_text())
+    outcome = metrics["outcome"]
     assert outcome["passed"] is False and "Nowhere" in outcome["problems"][0]
+    assert re.search(r"\d+\.\d+", metrics["environment"]["vulkan driver"])
     assert list((folder / "out/case/screenshots").glob("*at-failure.png"))
+    assert list((folder / "out/case/captured").glob("*at-failure.png"))
+    report = (folder / "out/case/report.html").read_text(encoding="utf-8")
+    assert re.search(r"<h3>at failure \(tick \d+, picture \d+\)</h3>", report)
 
 
 def test_a_port_in_use(folder: Path):

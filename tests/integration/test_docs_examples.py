@@ -28,7 +28,9 @@ def test_every_example_does_what_the_page_says(
     paths = lay_out(folder)
     scenarios = [scenario for path in paths for scenario in load_scenarios(path)]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v"]
+        # Two at once: what they expect holds on a busy machine, and half the time is starting
+        # Chrome and checking streams.
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-n2", "--at-once=2"]
         + [str(path) for path in paths]
         + ["--recordings", str(tmp_path / "recordings")],
         cwd=tmp_path,
@@ -42,11 +44,14 @@ def test_every_example_does_what_the_page_says(
     )
     said = run.stdout + run.stderr
     outcomes = dict(
-        re.findall(r"^\S*::(\S+) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)", said, re.M)
+        (name, outcome)
+        for outcome, name in re.findall(
+            r"^\[gw\d\] .*?(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) \S*::(\S+)", said, re.M
+        )
     )
     expected = {
         scenario.id: "SKIPPED" if scenario.skip else "XFAIL" if scenario.xfail else "PASSED"
         for scenario in scenarios
     }
-    assert outcomes == expected, said
+    assert {name: outcomes.get(name) for name in expected} == expected, said
     assert run.returncode == 0, said

@@ -137,6 +137,8 @@ def test_the_gate_holds_product_and_environment_apart(
     tmp_path: Path,
 ) -> None:
     done = make("gate", seeded_run, reports)
+    assert (reports / "gate").is_dir(), "not where Allure puts it, in the checkout"
+    assert not (REPOSITORY / "allure-report").exists()
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert re.search(r"failed tests 4 exceeds.*the product", said), said

@@ -9,7 +9,7 @@ import io
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import av
@@ -17,16 +17,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from support import reporting
+from support import reporting, streams
 from support.reporting import HEIGHT, HOSTILE, WIDTH, Reported
 from support.ticks import recording as ticks_alone
 from support.ticks import tick
 
 from harness.browser import find_browser
 from harness.checks import access_units
+from harness.metrics import PhaseSpan, measure
+from harness.muxer import Muxer
 from harness.recorder import Picture, Rect, TickClass
-from harness.report import write_viewer
-from harness.report.macroblock_maps import read_maps
+from harness.report import remux_to_mp4, write_viewer
+from harness.report.macroblock_maps import PictureMap, read_maps
 from harness.report.viewer_page import map_bytes
 
 pytestmark = pytest.mark.chrome
@@ -135,6 +137,86 @@ def ten(count: int) -> list[int]:
     return spread[::2] + spread[1::2][::-1]
 
 
+def check_qps_and_slices(page: Page, picture: PictureMap) -> None:
+    """Of every macroblock of the picture on show."""
+    count = picture.kinds.size
+    qps = page.evaluate("n => Array.from({length: n}, (_, i) => viewer.qpAt(i))", count)
+    assert qps == picture.qps.ravel().tolist()
+    slices = page.evaluate("n => Array.from({length: n}, (_, i) => viewer.sliceAt(i))", count)
+    assert slices == (np.searchsorted(picture.slices, range(count), side="right") - 1).tolist()
+
+
+def pixel(page: Page, x: float, y: float) -> list[int]:
+    """R, G, B, A of the overlay at a pixel of the picture."""
+    found: list[int] = page.evaluate(
+        """([x, y]) => {
+          const c = document.querySelector('.over');
+          return [...c.getContext('2d').getImageData(x * c.width, y * c.height, 1, 1).data];
+        }""",
+        [x / WIDTH, y / HEIGHT],
+    )
+    return found
+
+
+@pytest.fixture(scope="module")
+def adaptive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The viewer of twelve pictures whose QPs differ, in slices of three rows."""
+    folder = tmp_path_factory.mktemp("adaptive")
+    frames = streams.pictures("natural", 12, WIDTH, HEIGHT)
+    options = f"threads=1:aq-mode=1:aq-strength=2:slice-max-mbs={WIDTH // 16 * 3}"
+    encoded = folder / "adaptive.h264"
+    encoded.write_bytes(streams.with_x264(frames, "superfast", 23, options, adaptive=True))
+    ticks = [
+        tick(n, tick_class=TickClass.CHANGED, picture=Picture.FULL, bytes=1, slices=8)
+        for n in range(12)
+    ]
+    recording = replace(
+        ticks_alone(folder, ticks, width=WIDTH, height=HEIGHT), stream=folder / "adaptive.mkv"
+    )
+    muxer = Muxer(recording.stream)
+    for n, unit in enumerate(access_units(encoded)):
+        muxer.add(unit, n / 24, n == 0)
+    muxer.close(0.5)
+    assert remux_to_mp4(recording.stream, folder / "live_spliced.mp4")
+    metrics = measure(recording, "Adaptive", [PhaseSpan("One", 0, 0.5)], (), {})
+    path = folder / "viewer.html"
+    write_viewer(path, recording, metrics, (), (), folder / "live_spliced.mp4")
+    return path
+
+
+def test_qps_and_slices_that_differ_are_shown(visit: Open, adaptive: Path):
+    maps = list(read_maps(access_units(adaptive.with_name("adaptive.mkv"))))
+    page = visit(adaptive.as_uri())
+    assert len(maps) == 12
+    for picture in ten(12):
+        page.evaluate("tick => { viewer.go(tick) }", picture)
+        settled(page, picture)
+        check_qps_and_slices(page, maps[picture])
+    page.keyboard.press("n")
+    edge = (WIDTH / 2 + 5, 48)  # where the second slice begins
+    assert pixel(page, *edge)[:3] == [255, 154, 193] and pixel(page, edge[0], 40)[3] == 0
+    assert "slice border" in page.locator(".legend").inner_text()
+    page.keyboard.press("o")
+    assert pixel(page, *edge)[3] == 0
+    assert "slice border" not in page.locator(".legend").inner_text()
+
+    page.keyboard.press("q")
+    shown = maps[ten(12)[-1]].qps
+    low = min(int(m.qps.min()) for m in maps)
+    high = max(int(m.qps.max()) for m in maps)
+    legend = page.locator(".legend").inner_text()
+    assert legend.startswith(f"QP {low}") and legend.endswith(f"QP {high}")
+    places = [np.argwhere(shown == qp)[0] for qp in (shown.min(), shown.max())]
+    dark, light = (sum(pixel(page, x * 16 + 2, y * 16 + 2)[:3]) for y, x in places)
+    assert dark + 100 < light
+    box = page.locator(".over").bounding_box()
+    assert box
+    y, x = (int(n) for n in places[1])
+    scale = box["width"] / WIDTH
+    page.mouse.move(box["x"] + (x * 16 + 8) * scale, box["y"] + (y * 16 + 8) * scale)
+    assert f"QP {shown.max()}, slice {y // 3 + 1}, page" in page.locator(".mb").inner_text()
+
+
 def check_pictures(page: Page, reported: Reported, look: Look = canvas) -> None:
     """Ten pictures: what is shown, its class, and its map."""
     frames = decoded(reported)
@@ -149,6 +231,7 @@ def check_pictures(page: Page, reported: Reported, look: Look = canvas) -> None:
         assert page.locator(".pill").inner_text() == told["class"]
         shown = page.evaluate("p => viewer.mapOf(p).then(map => [...map])", picture)
         assert bytes(shown) == map_bytes(maps[picture])
+        check_qps_and_slices(page, maps[picture])
         drawn = look(page)
         near = apart(drawn, frames[picture])
         assert near < 3
@@ -185,7 +268,13 @@ def test_keys_step_through_the_stream(visit: Open, reported: Reported):
     press("p", reported.verdicts[0].first_tick)
     press("End", len(ticks) - 1)
     press("ArrowLeft", pictures[-2] if pictures[-1] == len(ticks) - 1 else pictures[-1])
-    for key, mode in (("r", "reference"), ("w", "owner"), ("n", "none"), ("s", "slice")):
+    for key, mode in (
+        ("r", "reference"),
+        ("w", "owner"),
+        ("q", "qp"),
+        ("n", "none"),
+        ("s", "slice"),
+    ):
         page.keyboard.press(key)
         assert page.evaluate("document.body.dataset.mode") == mode
     page.evaluate("location.hash = '#tick=3'")
@@ -208,13 +297,7 @@ def test_the_map_is_drawn_where_the_region_is(visit: Open, reported: Reported):
     ):
         page.mouse.move(box["x"] + x * scale, box["y"] + y * scale)
         assert page.locator(".mb").inner_text().endswith(owner)
-        alpha = page.evaluate(
-            """([x, y]) => {
-              const c = document.querySelector('.over');
-              return c.getContext('2d').getImageData(x * c.width, y * c.height, 1, 1).data[3];
-            }""",
-            [(x // 16 * 16 + 8) / WIDTH, (y // 16 * 16 + 8) / HEIGHT],
-        )
+        alpha = pixel(page, x // 16 * 16 + 8, y // 16 * 16 + 8)[3]
         assert (alpha > 0) == (owner != "page")
 
 
@@ -404,3 +487,24 @@ def test_ten_minutes_scroll_without_drawing_more_than_is_seen(visit: Open, tmp_p
     page.evaluate("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
     # Now a few for each pixel.
     assert 0 < page.evaluate("window.rects") < 8 * box["width"]
+    # Zoomed and moved on every frame, milliseconds: its drawing, and from frame to frame, with
+    # all that the browser does. Medians, and generous: the machine may be busy.
+    drawing, frames = page.evaluate(
+        """async () => {
+          const [drawing, frames] = [[], []];
+          let before = await new Promise(requestAnimationFrame);
+          for (let n = 0; n < 60; n++) {
+            if (n % 2) timeline.view(timeline.first + 40, timeline.span);
+            else timeline.zoom(n < 30 ? 0.8 : 1.25);
+            const began = performance.now();
+            timeline.drawDetail();
+            timeline.drawOverview();
+            drawing.push(performance.now() - began);
+            const now = await new Promise(requestAnimationFrame);
+            frames.push(now - before);
+            before = now;
+          }
+          return [drawing, frames].map((times) => times.sort((a, b) => a - b)[30]);
+        }"""
+    )
+    assert drawing < 40 and frames < 100, (drawing, frames)

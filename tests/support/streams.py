@@ -36,8 +36,15 @@ def pictures(
     )
 
 
-def with_x264(frames: tuple[content.Frame, ...], preset: str, qp: int, parameters: str) -> bytes:
-    """The frames through libx264, Baseline, as Annex B."""
+def with_x264(
+    frames: tuple[content.Frame, ...],
+    preset: str,
+    qp: int,
+    parameters: str,
+    adaptive: bool = False,
+) -> bytes:
+    """The frames through libx264, Baseline, as Annex B. `adaptive`: QPs may differ from `qp`,
+    as x264 allows them at a constant quality only."""
     out = io.BytesIO()
     with av.open(out, "w", format="h264") as container:
         stream = container.add_stream("libx264", rate=25)
@@ -46,7 +53,7 @@ def with_x264(frames: tuple[content.Frame, ...], preset: str, qp: int, parameter
         stream.options = {
             "preset": preset,
             "profile": "baseline",
-            "qp": str(qp),
+            "crf" if adaptive else "qp": str(qp),
             "x264-params": parameters,
         }
         for number, picture in enumerate(frames):

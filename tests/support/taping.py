@@ -27,7 +27,12 @@ def header(width: int, height: int, fps: int = 24, **changes: object) -> TapeHea
         "height": height,
         "fps": fps,
         "ticks": 0,
-        "environment": {"browser": "Chrome 1", "system": "Linux", "uisplice": "0.1.0"},
+        "environment": {
+            "browser": "Chrome 1",
+            "vulkan driver": "lavapipe 1.2",
+            "system": "Linux",
+            "uisplice": "0.1.0",
+        },
         "recipe": {},
         "spans": (TapedSpan("A", 0.0, 1.0),),
         "marks": (Mark("here", 0.5),),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from harness.cli import main
 from harness.doctor import Broken, Check, Finding, Status, examine
 from harness.errors import EnvironmentProblem
 from harness.native import LAYER_LIBRARY, LAYER_MANIFEST, layer_dir
+from harness.vulkan import devices, driver_of
 
 
 def found(name: str, browser: str | None = None) -> Finding:
@@ -89,6 +91,16 @@ def test_no_vulkan_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert device.status is Status.BROKEN
     assert "no driver was found" in device.found
     assert "mesa-vulkan-drivers" in device.remedy
+
+
+def test_the_driver_of_a_device_has_a_name_and_a_version(monkeypatch: pytest.MonkeyPatch):
+    device, *_ = devices()
+    assert device.name in found("Vulkan device").found
+    assert driver_of(device.name) == device.driver
+    assert re.search(r"[A-Za-z].*\d+\.\d+", device.driver)
+    assert driver_of("no such device") == ""
+    monkeypatch.setenv("VK_DRIVER_FILES", "/nonexistent.json")
+    assert driver_of(device.name) == ""
 
 
 def test_a_driver_that_crashes_takes_only_itself_along(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import av
@@ -52,6 +53,55 @@ def told_by_ffmpeg(path: Path) -> list[list[list[str]]]:
             rows.append([cells[i : i + 2] for i in range(0, len(cells) - 2, 3)])
         pictures.append(rows)
     return pictures
+
+
+def qps_told_by_ffmpeg(path: Path) -> list[np.ndarray]:
+    """QP of every macroblock of every picture, from AVVideoEncParams, which FFmpeg's decoder
+    exports (libavutil/video_enc_params.h)."""
+    pictures = []
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.options = {"export_side_data": "venc_params"}
+        for frame in container.decode(stream):
+            (data,) = (bytes(d) for d in frame.side_data if d.type.name == "VIDEO_ENC_PARAMS")
+            blocks, offset, size, _type, base = struct.unpack_from("=I4xQQii", data)
+            told = np.zeros((-(-frame.height // 16), -(-frame.width // 16)), np.int32)
+            for n in range(blocks):
+                x, y, w, h, delta = struct.unpack_from("=iiiii", data, offset + n * size)
+                assert (w, h) == (16, 16)
+                if y // 16 < told.shape[0] and x // 16 < told.shape[1]:
+                    told[y // 16, x // 16] = base + delta
+            pictures.append(told)
+    return pictures
+
+
+# A constant QP; one that adapts to what is in a macroblock; the same in slices of rows.
+WITH_QPS = {
+    "constant": "threads=1",
+    "adaptive": "threads=1:aq-mode=1:aq-strength=2",
+    "adaptive in rows": "threads=1:aq-mode=1:aq-strength=2:slice-max-mbs=22",
+}
+
+
+@pytest.mark.parametrize("name", [*(path.stem for path in STREAMS), *WITH_QPS])
+def test_qps_are_those_that_ffmpeg_exports(name: str, tmp_path: Path):
+    path = STREAMS[0].with_name(f"{name}.h264")
+    if name in WITH_QPS:
+        path = tmp_path / "encoded.h264"
+        frames = streams.pictures("natural", 6)
+        path.write_bytes(streams.with_x264(frames, "superfast", 23, WITH_QPS[name], name[0] != "c"))
+    maps, told = maps_of(path), qps_told_by_ffmpeg(path)
+    assert len(maps) == len(told) > 1
+    for number, (picture, qps) in enumerate(zip(maps, told, strict=True)):
+        # I_PCM has no QP: FFmpeg says 0 (7.4.5 and 8.7.2.2), and the next one counts from before.
+        coded = picture.kinds != MacroblockKind.I_PCM
+        wrong = np.argwhere((picture.qps != qps) & coded)
+        assert not wrong.size, (number, wrong[0])
+    if name in WITH_QPS:
+        several = [len(set(picture.qps.ravel().tolist())) > 3 for picture in maps]
+        assert all(several) if name != "constant" else not any(several)
+        rows = tuple(range(0, 22 * 13, 22))
+        assert all(p.slices == (rows if "rows" in name else (0,)) for p in maps)
 
 
 def expected(letters: str) -> set[MacroblockKind]:

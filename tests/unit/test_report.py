@@ -7,25 +7,34 @@ import base64
 import json
 import re
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 import pytest
-from support import reporting
-from support.reporting import HEIGHT, HOSTILE, WIDTH
+from support import content, reporting
+from support.reporting import HEIGHT, HOSTILE, VIDEO, WIDTH
+from support.taping import make_tape
 from support.ticks import recording as ticks_alone
 from support.ticks import tick
 
+from harness.captured import CapturedPicture, to_planes
 from harness.checks import access_units
-from harness.recorder import Fault, Picture, Rect, TickClass
+from harness.pipeline import Pipeline
+from harness.recorder import Fault, Picture, RecorderSettings, Rect, TickClass
+from harness.replay import replay
 from harness.report import write_report, write_viewer
+from harness.report.differences import _marked, compare, failures_seen, find_differences
 from harness.report.macroblock_maps import read_maps
 from harness.report.markup import packed, page, table
 from harness.report.pictures import changed_heat, data_url, heat_image
 from harness.report.viewer_page import map_bytes
+from harness.ring import CapturedFrame, VideoRegion
+from harness.tape import Tape
 
 EXTRAS = 600_000
 """Bytes that a recording's pages may have beside its streams: twenty of them and the
@@ -176,10 +185,102 @@ def test_what_is_not_exact_is_shown(tmp_path: Path):
     assert wrong and all(c.name.startswith("exact") for c in wrong)
     parsed = Parsed(tmp_path / "report.html")
     assert "Pictures that are not exact" in parsed.text
+    assert "No captured frame of these ticks was kept" in parsed.text
     assert f"(tick {wrong[0].tick}): not exact" in parsed.text
     assert sum(tag == "figure" for tag, _ in parsed.elements) >= 3 + 2
     places = [p[0] for p in parsed.data("facts")["problems"]]
     assert wrong[0].tick in places
+
+
+def frames_of(count: int) -> list[tuple[npt.NDArray[np.uint8], tuple[VideoRegion, ...]]]:
+    """A page and a video in it."""
+    page = content.ui(WIDTH, HEIGHT)
+    video = VideoRegion(1, *VIDEO, True, 0)
+    pictures = content.natural(VIDEO[2], VIDEO[3], count - 1)
+    return [
+        (page, ()),
+        *((content.paste(page, picture, *VIDEO[:2]), (video,)) for picture in pictures),
+    ]
+
+
+def test_a_tape_shows_what_was_captured_where_it_is_not_exact(tmp_path: Path):
+    frames = frames_of(12)
+    path = make_tape(tmp_path / "one.tape.mkv", frames)
+    settings = RecorderSettings(WIDTH, HEIGHT, adopt_after=0, faults=Fault.WRONG_MVD)
+    recording = replay(Tape.open(path), settings, tmp_path / "live.mkv")
+    found = list(find_differences(recording, Tape.open(path)))
+    assert found
+    for one in found:
+        assert one.captured is not None
+        assert one.captured.decoded and one.captured.difference and one.captured.apart > 0
+        (expected,) = (compare(frames[one.tick][0], None, recording.ticks[one.tick]),)
+        assert one.captured.captured == expected.captured
+    reported = reporting.report(tmp_path, recording)
+    assert "No captured frame of these ticks was kept" in Parsed(tmp_path / "report.html").text
+
+    def text_with(tape: Path) -> str:
+        write_report(
+            tmp_path,
+            recording,
+            reported.metrics,
+            reported.checks,
+            (),
+            "",
+            tmp_path / "live_spliced.mp4",
+            tape=tape,
+        )
+        return Parsed(tmp_path / "report.html").text
+
+    told = text_with(path)
+    assert "captured; regions yellow, changed white" in told and "No captured frame" not in told
+    assert "The captured frames cannot be shown: there is no tape" in text_with(tmp_path / "no")
+
+
+def test_a_frame_kept_at_a_failure_stands_beside_its_picture(tmp_path: Path):
+    frames = frames_of(12)
+    settings = RecorderSettings(WIDTH, HEIGHT, adopt_after=0)
+    with Pipeline(settings, tmp_path / "live.mkv") as pipeline:
+        for frame, videos in frames:
+            pipeline.tick(frame, videos)
+        recording = pipeline.finish()
+    kept = [
+        CapturedPicture.write(
+            CapturedFrame(recording.ticks[tick].sequence, frames[shown][0]),
+            f"<b>{tick}</b>",
+            tmp_path / "captured" / f"{tick}-{shown}.png",
+        )
+        for tick, shown in ((3, 3), (9, 9), (9, 1))
+    ]
+    assert (kept[0].read() == frames[3][0]).all()
+    right, also_right, wrong = failures_seen(recording, kept, decode=True)
+    assert (right.tick, right.picture) == (3, 3) and (wrong.tick, wrong.picture) == (9, 9)
+    for one in (right, also_right):
+        assert one.compared.decoded and one.compared.difference
+        assert one.compared.apart < 60 < wrong.compared.apart
+    (blind,) = failures_seen(recording, [replace(kept[0], sequence=10_000)], decode=True)
+    assert (blind.tick, blind.picture, blind.compared.decoded) == (None, None, None)
+
+    metrics = reporting.report(tmp_path, recording).metrics
+    for broken in (None, tmp_path / "live_spliced.mp4"):  # without and with a stream to show
+        write_report(tmp_path, recording, metrics, (), (), "", broken, captured=[*kept, kept[0]])
+        parsed = Parsed(tmp_path / "report.html")
+        assert ("<b>3</b> (tick 3" in parsed.text and "picture 3)" in parsed.text) or not broken
+        assert "1 more lie in the folder captured/" in parsed.text
+    kept[0].path.write_bytes(b"no picture")
+    write_report(tmp_path, recording, metrics, (), (), "", None, captured=kept)
+    assert "The captured frame cannot be shown" in Parsed(tmp_path / "report.html").text
+
+
+def test_damage_and_regions_are_drawn_in():
+    grey = np.full((HEIGHT, WIDTH, 4), 128, np.uint8)
+    marked = _marked(
+        to_planes(grey), tick(5, dirty=Rect(16, 32, 64, 48), region_rects=(Rect(160, 80, 96, 96),))
+    )
+    plain = _marked(to_planes(grey), None)
+    changed = {(int(y), int(x)) for y, x in zip(*(marked != plain).any(2).nonzero(), strict=True)}
+    assert (32, 16) in changed and (79, 79) in changed and (50, 50) not in changed
+    assert (80, 160) in changed and (175, 255) in changed and (120, 200) not in changed
+    assert tuple(marked[32, 40]) == (255, 255, 255) and tuple(marked[80, 200]) == (240, 228, 66)
 
 
 def test_an_interrupted_run_has_no_viewer(tmp_path: Path):

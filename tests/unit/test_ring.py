@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import struct
 import time
@@ -85,6 +86,36 @@ def test_only_frames_before_a_time_are_taken():
         feeder.present(frame(2))
         assert take(ring, now).sequence == 1
         assert take(ring, now) == native().ffi.NULL
+
+
+def test_the_frame_that_the_reader_holds_can_be_copied():
+    with FrameRing(64, 48, slots=3) as ring:
+        feeder = Feeder(ring)
+        feeder.present(frame(1))
+        assert ring.held_frame() is None  # nobody has taken it
+        first = take(ring)
+        feeder.present(frame(2))
+        held = ring.held_frame()
+        assert held is not None and held.sequence == 1
+        assert (held.pixels == frame(1)).all()
+        small = frame(3, 32, 16)
+        feeder.present(small)
+        take(ring), take(ring)
+        held = ring.held_frame()
+        assert held is not None and held.sequence == 3
+        assert (held.pixels[:16, :32] == small).all()
+        assert set(held.pixels[16:].ravel()) == {0, 255} and held.pixels[..., 3][20, 40] == 255
+        native().lib.uis_ring_release(first)
+        lib, ffi = native().lib, native().ffi
+        said, room = ffi.new("uis_ring_slot *"), ffi.new("uint8_t[]", 8)
+        assert lib.uis_ring_copy_held(ring.pointer, said, room, 8) == -errno.ENOSPC
+
+
+def test_a_held_frame_that_does_not_fit_is_none():
+    with FrameRing(64, 48) as ring:
+        Feeder(ring).present(frame(1), stride=1 << 20)
+        take(ring)
+        assert ring.held_frame() is None
 
 
 def test_regions_go_through():

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
+import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,29 +24,47 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
 LINTER = REPOSITORY / "reports" / "lint-workflows.mjs"
 
-# Each command of a workflow by its beginning, and where this project runs it itself. A make
-# target is also looked up in the Makefile (below), a harness command in its parser.
-RUN_BY = {
-    "make setup": "every `make test` begins with it",
-    "make lint": "run before every commit",
-    "make test": "runs these tests",
-    "make report": "tests/integration/test_rendered_report.py",
-    "make gate": "tests/integration/test_rendered_report.py",
-    "make nightly": "test_the_nightly_target_plays_scenarios",
-    "make bench-save": "benchmarks/, by the same pytest",
-    ".venv/bin/harness doctor": "tests/unit/test_doctor.py",
-    "cat reports/summary.md": "tests/integration/test_rendered_report.py makes the file",
-    "apt-get update": "scripts/setup-system.sh",
-}
+Collect = Callable[[str], str]
+_EXPRESSION = re.compile(r"\$\{\{ *matrix\.(\w+) *\}\}")
 
 
-def commands() -> list[str]:
-    found = []
-    for path in WORKFLOWS:
-        for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values():
+def cells(strategy: dict[str, Any]) -> list[dict[str, str]]:
+    """A matrix as GitHub expands it; an expression in it has the values that docs/ci.md names."""
+    matrix = dict(strategy.get("matrix", {}))
+    include = matrix.pop("include", [])
+    matrix = {k: v if isinstance(v, list) else ["x264", "nvenc"] for k, v in matrix.items()}
+    made = [
+        dict(zip(matrix, values, strict=True)) for values in itertools.product(*matrix.values())
+    ]
+    found = [dict(cell) for cell in made]
+    for extra in include:
+        fitting = [
+            cell
+            for cell, original in zip(found, made, strict=False)
+            if all(original.get(key, value) == value for key, value in extra.items())
+            and original.keys() & extra.keys()
+        ]
+        for cell in fitting:
+            cell.update(extra)
+        if not fitting:
+            found.append(dict(extra))
+    return found or [{}]
+
+
+def commands_of(path: Path) -> set[str]:
+    """Every line that a workflow runs, in every cell of its matrix."""
+    found = set()
+    for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values():
+        for cell in cells(job.get("strategy", {})):
             for step in job["steps"]:
-                found += step.get("run", "").splitlines()
-    return sorted(set(found))
+                for line in step.get("run", "").splitlines():
+                    found.add(
+                        _EXPRESSION.sub(lambda match, cell=cell: cell.get(match[1], ""), line)
+                    )
+    return found
+
+
+COMMANDS = sorted(set().union(*map(commands_of, WORKFLOWS)))
 
 
 def lint(*paths: Path) -> subprocess.CompletedProcess[str]:
@@ -74,51 +100,304 @@ def test_the_linter_finds_mistakes(tmp_path: Path, good: str, bad: str, said: st
     assert said in done.stderr and f"{path}:" in done.stderr
 
 
-@pytest.mark.parametrize("command", commands())
-def test_every_command_is_one_that_the_tests_run(command: str) -> None:
-    known = [start for start in RUN_BY if command.startswith(start)]
-    assert known, f"'{command}' is run by no test: give it one, and name it in RUN_BY"
-    if command.startswith("make "):
-        target = command.split()[1]
-        makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-        assert re.search(rf"^{target}:.*## ", makefile, re.M), f"no target {target}"
-    if "harness " in command:
-        words = command.split("harness ", 1)[1].split()
-        assert cli._parser().parse_args(words).command == words[0]
+# How a command is tried here: for what needs a browser for minutes in a dry form, else for
+# real. Each is called with the command, raises AssertionError where it would not work, and is
+# for the commands that begin with its name.
 
 
-def test_nothing_is_known_that_no_workflow_runs() -> None:
-    assert {s for s in RUN_BY if not any(c.startswith(s) for c in commands())} == set()
-
-
-@pytest.mark.parametrize(("stored", "compares"), [(None, False), ("Chrome/0001_night.json", True)])
-def test_the_nightly_target_plays_scenarios(
-    tmp_path: Path, stored: str | None, compares: bool
-) -> None:
-    """What pytest is given: collected for real, but not recorded."""
-    if stored:
-        (tmp_path / stored).parent.mkdir(parents=True)
-        (tmp_path / stored).write_text("{}")
+def dry_run(command: str) -> list[str]:
+    """What make would run, line by line."""
     done = subprocess.run(
-        ["make", "--dry-run", "nightly", "SELECT=not full_hd"],
+        ["make", "--dry-run", *shlex.split(command)[1:]],
         cwd=REPOSITORY,
-        env={"PATH": "/usr/bin:/bin", "UISPLICE_BASELINES": str(tmp_path)},
+        env={"PATH": os.environ["PATH"], "UISPLICE_BASELINES": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.replace("\\\n", " ").strip().splitlines()
+
+
+def calls(test: str, called: str, *words: str) -> bool:
+    """Whether a test or fixture (`file.py::name`) calls `called` with these words first, as
+    arguments or in a list."""
+    name, _, function = test.partition("::")
+    tree = ast.parse((REPOSITORY / "tests" / name).read_text(encoding="utf-8"))
+    bodies = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name == function
+    ]
+    for call in (node for body in bodies for node in ast.walk(body)):
+        if not isinstance(call, ast.Call) or ast.unparse(call.func) != called:
+            continue
+        given = [a for arg in call.args for a in (arg.elts if isinstance(arg, ast.List) else [arg])]
+        told = [a.value for a in given if isinstance(a, ast.Constant)]
+        if tuple(told[: len(words)]) == words:
+            return True
+    return False
+
+
+def _options(command: str) -> list[str]:
+    """Of pytest, in the last line that a make target runs; nothing is kept or compared."""
+    options = shlex.split(dry_run(command)[-1].split("-m pytest", 1)[1])
+    left_out = ("--baseline-compare", "--baseline-autosave", "--benchmark-autosave")
+    return [option for option in options if option not in left_out]
+
+
+def _representative(command: str) -> str:
+    """Of the cells that choose the same scenarios the one that is collected: the last encoder
+    and place of encoding. All values of both are in some of these."""
+    chosen = re.sub(r"--encode[r]? \S+", "", command)
+    alike = [c for c in COMMANDS if re.sub(r"--encode[r]? \S+", "", c) == chosen]
+    return min(alike, key=lambda c: ("nvenc" not in c, "layer" not in c), default=command)
+
+
+_COLLECT = """
+import contextlib, io, json, sys
+import pytest
+for line in sys.stdin:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = pytest.main([*json.loads(line), "--collect-only", "-q", "-p", "no:cacheprovider"])
+    print(json.dumps([int(code), said.getvalue()]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def collect() -> Iterator[Collect]:
+    """Says what pytest collects for the last command of a make target. One process collects
+    for all of them, since starting it takes longest."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _COLLECT],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stdout
+    known: dict[str, tuple[int, str]] = {}
+
+    def collected(command: str) -> str:
+        command = _representative(command)
+        if command not in known:
+            assert process.stdin and process.stdout
+            process.stdin.write(json.dumps(_options(command)) + "\n")
+            process.stdin.flush()
+            known[command] = tuple(json.loads(process.stdout.readline()))
+        code, said = known[command]
+        assert code == 0, said
+        return said
+
+    yield collected
+    process.stdin.close()
+    process.wait(20)
+
+
+def try_setup(command: str) -> None:
+    # Every `make test` begins with it.
+    lines = dry_run(command)
+    assert any("setup-system.sh test" in line for line in lines)
+    assert lines == dry_run("make test")[: len(lines)]
+
+
+def try_lint(command: str) -> None:
+    programs = [line.split()[0] for line in dry_run(command) if "setup-system" not in line]
+    assert [Path(name).name for name in programs][-5:] == [
+        "ruff",
+        "ruff",
+        "mypy",
+        "clang-format",
+        "node",
+    ]
+    assert all(
+        shutil.which(program, path=f"{REPOSITORY}:{os.environ['PATH']}")
+        or (REPOSITORY / program).is_file()
+        for program in programs[-5:]
+    )
+
+
+def try_test(command: str) -> None:
+    """The script runs every folder of tests, with the arguments that it gets."""
+    script, python, *arguments = shlex.split(dry_run(command)[-1])
+    assert (REPOSITORY / python).is_file() and arguments
+    done = subprocess.run(
+        [REPOSITORY / script, "echo", *arguments],
+        cwd=REPOSITORY,
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    command = done.stdout.replace("\\\n", " ").strip().splitlines()[-1].split("-m pytest", 1)[1]
-    assert ("--baseline-compare" in command) is compares
-    assert "--baseline-autosave" in command and '-k "not full_hd"' in command
-    options = command.replace("--baseline-compare", "").replace("--baseline-autosave", "")
-    collected = subprocess.run(
-        f".venv/bin/python -m pytest {options} --collect-only -q -p no:cacheprovider",
-        shell=True,
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert "scenarios/netflix_ui.yaml::netflix_ui" in collected.stdout, collected.stdout
-    assert "full_hd" not in collected.stdout
+    steps = done.stdout.splitlines()
+    assert steps and all(step.endswith(" ".join(arguments)) for step in steps)
+    named = {word for step in steps for word in step.split()}
+    wanted = [*REPOSITORY.glob("tests/*/test_*.py"), REPOSITORY / "scenarios"]
+    for path in wanted:
+        around = {str(p.relative_to(REPOSITORY)) for p in (path, path.parent)}
+        assert around & named, f"make test runs no {path}"
+
+
+def try_report(command: str) -> None:
+    assert "reports/render.mjs" in dry_run(command)[-1]
+    assert calls("integration/test_rendered_report.py::reports", "make", "report")
+
+
+def try_gate(command: str) -> None:
+    assert "quality-gate" in dry_run(command)[-1]
+    test = "integration/test_rendered_report.py::test_the_gate_holds_product_and_environment_apart"
+    assert calls(test, "make", "gate")
+
+
+def try_nightly(command: str, collect: Collect) -> None:
+    found = collect(command)
+    chosen = re.search(r'SELECT="([^"]*)"', command)
+    assert chosen is not None
+    names = ("scenarios/netflix_ui.yaml::netflix_ui", "scenarios/full_hd.yaml::full_hd")
+    wanted = {
+        "not full_hd": (True, False),
+        "full_hd or netflix_ui": (True, True),
+        "full_hd": (False, True),
+        "netflix_ui": (True, False),
+    }[chosen[1]]
+    assert tuple(name in found for name in names) == wanted, found
+
+
+def try_bench(command: str, collect: Collect) -> None:
+    assert "benchmarks/" in collect(command)
+
+
+def try_doctor(command: str) -> None:
+    arguments = cli._parser().parse_args(command.split()[1:])
+    assert arguments.command == "doctor"
+    if arguments.quick:
+        assert calls(
+            "unit/test_doctor.py::test_this_machine_can_record", "main", "doctor", "--quick"
+        )
+    else:  # all that it looks at; the command's own part is the same
+        assert calls("unit/test_doctor.py::test_frames_arrive", "examine")
+
+
+def try_gpu_check(command: str) -> None:
+    # What it does where there is no GPU: tests/unit/test_gpu_check.py.
+    harness, _, exit_code = command.partition(" || ")
+    arguments = cli._parser().parse_args(harness.split()[1:])
+    assert arguments.command == "gpu-check" and str(arguments.output) == "reports/gpu-check"
+    assert exit_code == "test $? -eq 4"
+
+
+def try_cat(command: str) -> None:
+    """The file is one that an earlier command of the same workflow writes."""
+    path = Path(command.split()[1])
+    writers = {
+        "reports/summary.md": ("harness summary", dry_run("make report RUN=reports/x")),
+        "reports/gpu-check/gpu-check.md": ("--output reports/gpu-check", COMMANDS),
+    }
+    writer, lines = writers[str(path)]
+    assert any(writer in line for line in lines)
+
+
+def try_apt_get(command: str) -> None:
+    packages = command.split("--no-install-recommends", 1)[1].split()
+    assert {"git", "make", "python3", "python3-venv"} <= set(packages)
+
+
+TRIED = {
+    "make setup": try_setup,
+    "make lint": try_lint,
+    "make test": try_test,
+    "make report": try_report,
+    "make gate": try_gate,
+    ".venv/bin/harness doctor": try_doctor,
+    ".venv/bin/harness gpu-check": try_gpu_check,
+    "cat": try_cat,
+    "apt-get": try_apt_get,
+}
+
+
+COLLECTED = {"make nightly": try_nightly, "make bench-save": try_bench}
+
+
+def name_of(command: str) -> str:
+    found = [name for name in (*TRIED, *COLLECTED) if f"{command} ".startswith(f"{name} ")]
+    assert found, f"'{command}' is tried by no test: write one, and name it in TRIED"
+    return found[0]
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if not c.startswith(tuple(COLLECTED))])
+def test_every_command_works(command: str) -> None:
+    TRIED[name_of(command)](command)
+
+
+def test_what_pytest_gets_is_collected(collect: Collect) -> None:
+    chosen = [command for command in COMMANDS if command.startswith(tuple(COLLECTED))]
+    for command in chosen:
+        COLLECTED[name_of(command)](command, collect)
+    for value in ("recorder", "layer", "x264", "nvenc"):
+        assert any(f" {value}" in _representative(command) for command in chosen)
+    nothing = 'make nightly SELECT="nothing_of_that_name"'
+    with pytest.raises(AssertionError, match="deselected"):
+        try_nightly(nothing, collect)
+
+
+def test_every_trial_is_of_a_command() -> None:
+    assert {name_of(command) for command in COMMANDS} == {*TRIED, *COLLECTED}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make nonsense",
+        "make reports",
+        "make report RUN=reports/x NO=1; make nonsense",
+        ".venv/bin/harness docter",
+        "cat reports/other.md",
+        "rm -rf /",
+    ],
+)
+def test_a_command_that_does_not_work_is_found(command: str) -> None:
+    with pytest.raises((AssertionError, SystemExit, KeyError)):
+        TRIED[name_of(command)](command)
+
+
+def test_a_test_that_ceases_to_run_a_target_is_noticed() -> None:
+    reports = "integration/test_rendered_report.py::reports"
+    assert calls(reports, "make", "report") and not calls(reports, "make", "gate")
+    assert not calls("integration/test_rendered_report.py::none", "make", "report")
+
+
+def test_the_matrix_is_expanded_as_github_does() -> None:
+    strategy = {
+        "matrix": {
+            "a": ["x", "y"],
+            "b": "${{ fromJSON(vars.B) }}",
+            "include": [{"a": "x", "c": "1"}, {"a": "z", "c": "2"}],
+        }
+    }
+    assert cells(strategy) == [
+        {"a": "x", "b": "x264", "c": "1"},
+        {"a": "x", "b": "nvenc", "c": "1"},
+        {"a": "y", "b": "x264"},
+        {"a": "y", "b": "nvenc"},
+        {"a": "z", "c": "2"},
+    ]
+
+
+def test_a_night_after_the_first_compares(tmp_path: Path) -> None:
+    stored = tmp_path / "Chrome" / "0001_night.json"
+    stored.parent.mkdir(parents=True)
+    stored.write_text("{}")
+    for folder, compares in ((tmp_path, True), (tmp_path / "none", False)):
+        done = subprocess.run(
+            ["make", "--dry-run", "nightly", "SELECT=not full_hd"],
+            cwd=REPOSITORY,
+            env={"PATH": os.environ["PATH"], "UISPLICE_BASELINES": str(folder)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        command = done.stdout.replace("\\\n", " ").strip().splitlines()[-1]
+        assert ("--baseline-compare" in command) is compares
+        assert "--baseline-autosave" in command and '-k "not full_hd"' in command

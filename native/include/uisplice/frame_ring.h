@@ -201,6 +201,12 @@ void uis_ring_release(uis_ring_slot *slot);
 /* Frees what a reader that is gone held. No reader may be at work. */
 void uis_ring_drop_reader(uis_ring *ring);
 
+/* Any thread. Copies the newest frame that the reader holds, for a diagnosis: what it says
+ * of itself to `said`, its rows without gaps to `out` of `size` bytes. 0; -ENOENT: none is
+ * held; -EAGAIN: it was let go meanwhile; -EPROTO: it does not fit its slot; -ENOSPC: `out`
+ * is too small. */
+int uis_ring_copy_held(uis_ring *ring, uis_ring_slot *said, uint8_t *out, size_t size);
+
 /* Waits until something is published after `seen` (a publish_word value) or
  * until timeout_ns has passed. */
 void uis_ring_wait(uis_ring *ring, uint32_t seen, uint64_t timeout_ns);
