@@ -14,7 +14,7 @@ from typing import Any
 import av
 
 from ..errors import EnvironmentProblem
-from ..vulkan import device_names
+from ..vulkan import devices
 from .model import CheckFailed, Context, NotRun, Seen
 
 VERSION_FILE = Path("/proc/driver/nvidia/version")
@@ -42,7 +42,7 @@ def require_gpu(context: Context) -> tuple[str, ...]:
     """The NVIDIA devices that Vulkan offers. Raises NotRun where there is none."""
     if context.gpus is None:
         try:
-            names = device_names()
+            names = [device.name for device in devices()]
         except EnvironmentProblem as error:
             context.gpus, context.no_gpu = (), error.message
         else:
