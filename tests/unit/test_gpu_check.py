@@ -11,7 +11,7 @@ import pytest
 
 from harness.cli import main
 from harness.errors import EnvironmentProblem, HarnessError
-from harness.gpu_check import checks, driver, nvdec
+from harness.gpu_check import checks, driver, nvdec, zero_copy
 from harness.gpu_check.checks import CHECKS, examine, select
 from harness.gpu_check.model import Check, CheckFailed, Context, Finding, NotRun, Outcome, Seen
 from harness.gpu_check.report import exit_code, to_markdown, write_report
@@ -175,3 +175,18 @@ def test_a_picture_that_differs_is_found(monkeypatch: pytest.MonkeyPatch):
     assert nvdec.compare(path, committed)[1] == [f"1 of {len(committed)} pictures differ, first 5"]
     pictures[5:] = [right]
     assert any("NVDEC shows 6 pictures" in problem for problem in nvdec.compare(path)[1])
+
+
+@pytest.mark.parametrize(
+    ("equal", "different", "host", "both", "said"),
+    [
+        (1000, 0, 0.02, 0.21, []),
+        (1000, 0, 0.02, 0.23, ["a present takes 0.210 ms longer, 0.2 are allowed"]),
+        (999, 1, 0.02, 0.02, ["1 frames differ", "999 of 1000 frames were compared"]),
+        (1000, 0, 0.0, 0.02, ["no present was timed"]),
+    ],
+)
+def test_what_zero_copy_must_hold(
+    equal: int, different: int, host: float, both: float, said: list[str]
+):
+    assert zero_copy._problems(equal, different, host, both) == said
