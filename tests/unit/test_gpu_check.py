@@ -18,7 +18,7 @@ from harness.gpu_check.report import exit_code, to_markdown, write_report
 
 STREAMS = Path(__file__).parents[1] / "streams"
 
-pytestmark = pytest.mark.skipif(
+without_driver = pytest.mark.skipif(
     driver.driver_version() is not None, reason="this machine has an NVIDIA driver"
 )
 
@@ -32,6 +32,7 @@ def context(tmp_path: Path) -> Context:
     return Context(tmp_path, Path("scenarios/netflix_ui.yaml"), STREAMS)
 
 
+@without_driver
 def test_without_a_gpu_every_check_says_why_it_did_not_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -61,6 +62,7 @@ def test_a_name_stands_for_the_checks_that_begin_with_it():
         select(["chrom"])
 
 
+@without_driver
 def test_what_was_not_chosen_is_not_run(context: Context):
     found = list(examine(context, select(["driver"])))
     assert len(found) == len(CHECKS)
@@ -151,6 +153,7 @@ def test_the_drivers_version_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert driver.driver_version() == "580.159.04"
 
 
+@without_driver
 def test_without_the_chip_nvenc_and_nvdec_give_reasons():
     assert driver.nvenc_refusal()
     errors: list[str] = []
