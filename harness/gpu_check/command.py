@@ -141,9 +141,16 @@ def _environment(revision: str | None) -> dict[str, str]:
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "uisplice": f"{__version__}, {revision or _git_revision()}",
         "system": platform.platform(),
-        "distribution": platform.freedesktop_os_release().get("PRETTY_NAME", ""),
+        "distribution": _distribution(),
         "processors": str(os.cpu_count()),
     }
+
+
+def _distribution() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        return "unknown"
 
 
 def _git_revision() -> str:

@@ -122,4 +122,4 @@ def nvenc_request(context: Context) -> Seen:
         problems.append("the error does not say what to do")
     if problems:
         raise CheckFailed("; ".join(problems), figures, *said[-10:])
-    return Seen(said[0], figures, tuple(said[:10]))
+    return Seen(said[0].removeprefix("harness: "), figures, tuple(said[:10]))

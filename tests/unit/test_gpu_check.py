@@ -11,14 +11,14 @@ import pytest
 
 from harness.cli import main
 from harness.errors import EnvironmentProblem, HarnessError
-from harness.gpu_check import checks, driver, nvdec
+from harness.gpu_check import checks, driver, nvdec, zero_copy
 from harness.gpu_check.checks import CHECKS, examine, select
 from harness.gpu_check.model import Check, CheckFailed, Context, Finding, NotRun, Outcome, Seen
 from harness.gpu_check.report import exit_code, to_markdown, write_report
 
 STREAMS = Path(__file__).parents[1] / "streams"
 
-pytestmark = pytest.mark.skipif(
+without_driver = pytest.mark.skipif(
     driver.driver_version() is not None, reason="this machine has an NVIDIA driver"
 )
 
@@ -32,6 +32,7 @@ def context(tmp_path: Path) -> Context:
     return Context(tmp_path, Path("scenarios/netflix_ui.yaml"), STREAMS)
 
 
+@without_driver
 def test_without_a_gpu_every_check_says_why_it_did_not_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -61,6 +62,7 @@ def test_a_name_stands_for_the_checks_that_begin_with_it():
         select(["chrom"])
 
 
+@without_driver
 def test_what_was_not_chosen_is_not_run(context: Context):
     found = list(examine(context, select(["driver"])))
     assert len(found) == len(CHECKS)
@@ -151,6 +153,7 @@ def test_the_drivers_version_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert driver.driver_version() == "580.159.04"
 
 
+@without_driver
 def test_without_the_chip_nvenc_and_nvdec_give_reasons():
     assert driver.nvenc_refusal()
     errors: list[str] = []
@@ -175,3 +178,18 @@ def test_a_picture_that_differs_is_found(monkeypatch: pytest.MonkeyPatch):
     assert nvdec.compare(path, committed)[1] == [f"1 of {len(committed)} pictures differ, first 5"]
     pictures[5:] = [right]
     assert any("NVDEC shows 6 pictures" in problem for problem in nvdec.compare(path)[1])
+
+
+@pytest.mark.parametrize(
+    ("equal", "different", "host", "both", "said"),
+    [
+        (1000, 0, 0.02, 0.21, []),
+        (1000, 0, 0.02, 0.23, ["a present takes 0.210 ms longer, 0.2 are allowed"]),
+        (999, 1, 0.02, 0.02, ["1 frames differ", "999 of 1000 frames were compared"]),
+        (1000, 0, 0.0, 0.02, ["no present was timed"]),
+    ],
+)
+def test_what_zero_copy_must_hold(
+    equal: int, different: int, host: float, both: float, said: list[str]
+):
+    assert zero_copy._problems(equal, different, host, both) == said
