@@ -143,7 +143,8 @@ class LayerEnvironment:
     `folder` holds its manifest, `ring` names the shared memory ("/..."), `log` is the
     layer's own verbosity ("" leaves the layer's default). `encoders` is the library with
     which it encodes, for a ring that says so, and `spool` the file where the frames go
-    for a tape then.
+    for a tape then. `capture` is where it shall leave the frames, if the environment does not
+    say it (UIS_CAPTURE).
     """
 
     folder: Path
@@ -152,6 +153,7 @@ class LayerEnvironment:
     log: str = ""
     encoders: Path | None = None
     spool: Path | None = None
+    capture: Literal["host", "device"] = "host"
 
     def variables(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """Environment variables; a layer path that is already set is kept, after ours."""
@@ -172,6 +174,8 @@ class LayerEnvironment:
             variables["UISPLICE_LIBRARY"] = str(self.encoders.absolute())
         if self.spool:
             variables["UISPLICE_SPOOL"] = str(self.spool)
+        if self.capture != "host" and not inherited.get("UIS_CAPTURE"):
+            variables["UIS_CAPTURE"] = self.capture
         return variables
 
 

@@ -82,7 +82,8 @@ class Measures:
 
     counts and shares are keyed by class in lower case; shares are percent of
     the ticks. bytes are of access units; bitrate is bit/s over the ticks'
-    time. psnr_y is dB over the luma of all pictures, None without a picture.
+    time. psnr_y is dB over the luma of all pictures, None without a picture and where
+    frames stayed on the GPU.
     patched_mbs went out as I_PCM because they could not be expressed; fallbacks
     are keyframes because parts of a picture did not fit together. presents and
     coalesced are the accounts of `Frames`. regions is the most that one picture has.
@@ -142,7 +143,9 @@ class Measures:
             dropped=sum(tick.dropped for tick in ticks),
             psnr_y=psnr(
                 sum(tick.sse_y for tick in coded), len(coded) * settings.width * settings.height
-            ),
+            )
+            if all(tick.measured for tick in coded)
+            else None,
             patched_mbs=sum(tick.patched_mbs for tick in ticks),
             fallbacks=sum(tick.fallback for tick in ticks),
             presents=sum(tick.presents + tick.dropped for tick in ticks),

@@ -107,6 +107,7 @@ def native() -> Library:
         LIBRARY,
         "frame_ring.h",
         "dirty_map.h",
+        "image.h",
         "recorder.h",
         "encode_host.h",
         "pipeline.h",

@@ -106,15 +106,15 @@ class Pipeline:
             frame = np.ascontiguousarray(frame)
             height, width = frame.shape[:2]
             rect[0] = damage or (0, 0, width, height)
-            now = bgra_image(frame)
+            now = self._image(frame)
             if self._before is not None:
-                before = bgra_image(self._before)
+                before = self._image(self._before)
         regions = ffi.new("uis_video_region[]", max(len(videos), 1))
         for slot, video in zip(regions, videos, strict=False):
             slot.rect = (video.x, video.y, video.w, video.h)
             slot.id, slot.playing = video.id, int(video.playing)
             slot.changed_ns = video.changed_ns
-        rc = lib.uis_pipeline_tick(
+        rc = lib.uis_pipeline_tick_image(
             self._pointer,
             now,
             before,
@@ -137,6 +137,12 @@ class Pipeline:
             self._muxer.add(bytes(ffi.buffer(raw.au, raw.au_size)), tick.shown, tick.keyframe)
         self._ticks.append(tick)
         return tick
+
+    def _image(self, frame: npt.NDArray[np.uint8]) -> Any:
+        """A frame as `uis_image`; a subclass can put it elsewhere than in host memory."""
+        image = self._native.ffi.new("uis_image *")
+        image.host = bgra_image(frame)[0]
+        return image
 
     def request_keyframe(self) -> None:
         """The next tick's picture is a keyframe, whether anything changed or not."""

@@ -103,7 +103,8 @@ class Tick:
     """One tick of the frame clock. Times are milliseconds except `time` and
     `present`, which are seconds from the recording's start. `region_rects` are the
     regions of the tick's picture, guard included, and `region` is their bounding box;
-    a tick without a spliced or merged picture has none."""
+    a tick without a spliced or merged picture has none. `measured` is False where squared errors
+    are not known, because the frame's pixels never left the GPU."""
 
     index: int
     time: float
@@ -144,6 +145,7 @@ class Tick:
     digest_ms: float
     latency_ms: float
     cpu_ms: float
+    measured: bool = True
 
     @property
     def shown(self) -> float:
@@ -423,4 +425,5 @@ def to_tick(raw: Any, origin_ns: int) -> Tick:
         digest_ms=raw.digest_ns / 1e6,
         latency_ms=raw.latency_ns / 1e6,
         cpu_ms=raw.cpu_ns / 1e6,
+        measured=bool(raw.measured),
     )

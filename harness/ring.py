@@ -21,6 +21,23 @@ from .native import native
 _ERROR_SIZE = 512
 _TRIES = 4  # to copy a frame before the recorder takes the next one
 WRITER_STATES = ("none", "attached", "swapchain", "presenting", "failed")
+CAPTURES = ("host", "device", "verify")
+"""Where frames go: `UIS_CAPTURE_*`."""
+
+
+@dataclass(frozen=True)
+class DeviceFrames:
+    """What became of frames on the GPU. `wanted` and `active` are what the layer was asked for
+    and does (host, device, verify), `fallback` says why if that is less. `encoded` were encoded
+    where they were, `downloaded` copied to the host by the encoders, for the reason that the
+    last one had."""
+
+    wanted: str
+    active: str
+    fallback: str
+    encoded: int
+    downloaded: int
+    download_reason: str
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,7 @@ class RingCounters:
     device: str
     error: str
     passthrough: bool
+    on_device: DeviceFrames
 
     @property
     def dropped(self) -> int:
@@ -121,7 +139,7 @@ class FrameRing:
         """A snapshot of the layer's counters."""
         h = self._header
         return RingCounters(
-            state=WRITER_STATES[min(h.writer_state, len(WRITER_STATES) - 1)],
+            state=_word(WRITER_STATES, h.writer_state),
             presented=h.presented,
             published=h.published,
             superseded=h.superseded,
@@ -131,11 +149,19 @@ class FrameRing:
             device=self._native.text(h.device_name),
             error=self._native.text(h.writer_error),
             passthrough=bool(h.passthrough),
+            on_device=DeviceFrames(
+                wanted=_word(CAPTURES, h.device.wanted),
+                active=_word(CAPTURES, h.device.active),
+                fallback=self._native.text(h.device.fallback),
+                encoded=h.device.encoded,
+                downloaded=h.device.downloaded,
+                download_reason=self._native.text(h.device.download_reason),
+            ),
         )
 
     def held_frame(self) -> CapturedFrame | None:
         """A copy of the frame that stands on the recorder's side, the last one it took; None
-        where it has taken none. Costs the caller a copy, and the recorder nothing."""
+        where it has taken none, or where its pixels are on the GPU. Costs the caller a copy, and the recorder nothing."""
         ffi, lib = self._native.ffi, self._native.lib
         width, height = self._header.max_width, self._header.max_height
         room = np.empty(width * height * 4, np.uint8)
@@ -189,6 +215,11 @@ class FrameRing:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _word(words: Sequence[str], number: int) -> str:
+    """What a number of the layer's means; it may be any."""
+    return words[min(number, len(words) - 1)]
 
 
 def _remove_stale() -> None:

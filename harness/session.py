@@ -38,7 +38,7 @@ from .observer import Observer
 from .page_setup import NetworkShaper, StorageState, restore
 from .recorder import Recorder, RecorderSettings, Recording
 from .result import Evidence
-from .ring import FrameRing
+from .ring import DeviceFrames, FrameRing
 from .scenario import Locator, Network
 from .server import SiteServer
 from .steps import StepRunner, Window
@@ -63,7 +63,9 @@ class SessionSettings:
     `/media/NAME.mp4`; open is a path on the site or a URL. ready is a selector (or Locator)
     that must be visible before recording. scale is device pixels a CSS pixel: the
     recorder's size stays, the page has the less room. browser and display None: found.
-    encode "layer": encoders run in Chrome's GPU process, beside the capture.
+    encode "layer": encoders run in Chrome's GPU process, beside the capture; with NVENC frames
+    then stay on the GPU, if that is possible, no tape is made, and nobody needs `pixels` on the
+    host (to measure PSNR or SSIM). $UIS_CAPTURE, where it is set, has the last word.
     storage_state is a file in Playwright's form; network shapes the page's requests;
     variables are a scenario's, for steps in Python.
     """
@@ -77,6 +79,7 @@ class SessionSettings:
     clip_folders: tuple[Path, ...] = ()
     wsi: Literal["virtual", "passthrough"] = "virtual"
     encode: Literal["recorder", "layer"] = "recorder"
+    pixels: bool = False
     scale: float = 1
     ready: str | Locator | None = None
     timeout: float = 10.0
@@ -105,6 +108,23 @@ def require_vulkan_driver(environment: Mapping[str, str] = os.environ) -> None:
             f"no Vulkan driver is installed: {where}",
             "install one: apt install mesa-vulkan-drivers (lavapipe runs without a GPU)",
         )
+
+
+def capture_fact(frames: DeviceFrames) -> str:
+    """Where captured frames were, for reports: "device", or "host" with the reason in brackets
+    where it was to be the device."""
+    if frames.wanted == "host":
+        return "host"
+    if frames.active == "host":
+        return f"host ({frames.fallback or 'no frame was captured'})"
+    if frames.active == "verify":
+        return "host, compared with the device's"
+    if not frames.downloaded:
+        return "device"
+    if not frames.encoded:
+        return f"device, copied to the host ({frames.download_reason})"
+    some = f"{frames.downloaded} of {frames.downloaded + frames.encoded}"
+    return f"device, {some} copied to the host ({frames.download_reason})"
 
 
 class Session:
@@ -224,7 +244,24 @@ class Session:
         if self._spool is not None:
             spool = Path(self._spool.name).absolute()
             self._cleanup.callback(spool.unlink, missing_ok=True)
-        return dataclasses.replace(layer, encoders=folder / LIBRARY, spool=spool)
+        return dataclasses.replace(
+            layer,
+            encoders=folder / LIBRARY,
+            spool=spool,
+            capture="device" if self._frames_may_stay() else "host",
+        )
+
+    def _frames_may_stay(self) -> bool:
+        """On the GPU: NVENC takes them there, and nobody asks for pixels."""
+        s, chosen = self.settings, self._encoder
+        return (
+            s.encode == "layer"
+            and chosen is not None
+            and chosen.settings.encoder == "nvenc"
+            and s.wsi == "virtual"
+            and not (s.pixels or s.recorder.measure)
+            and self._spool is None
+        )
 
     def __exit__(
         self,
@@ -358,6 +395,7 @@ class Session:
             "vulkan driver": driver_of(counters.device),
             "wsi": "passthrough" if counters.passthrough else "virtual",
             "encode": self.settings.encode,
+            "capture": capture_fact(counters.on_device),
             **self._encoder.environment,
             "preset": self.settings.recorder.preset,
             "qp": str(self.settings.recorder.qp),

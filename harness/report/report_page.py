@@ -274,6 +274,10 @@ def _differences(recording: Recording, path: Path | None) -> Iterator[str]:
             yield _compared(found.captured)
 
 
+def _decibels(value: float | None) -> str:
+    return "not measured" if value is None else f"{value} dB"
+
+
 def _tables(
     metrics: Metrics, checks: Sequence[CheckResult], verdicts: Sequence[Verdict]
 ) -> Iterator[str]:
@@ -284,7 +288,7 @@ def _tables(
         ["duration", f"{m.duration:.2f} s", "encoded", str(frames.encoded)],
         ["bytes", f"{m.bytes:,}", "identical", str(frames.identical)],
         ["bitrate", f"{m.bitrate / 1e6:.3f} Mbit/s", "coalesced", str(frames.coalesced)],
-        ["PSNR-Y", f"{m.psnr_y} dB", "dropped", str(frames.dropped)],
+        ["PSNR-Y", _decibels(m.psnr_y), "dropped", str(frames.dropped)],
         ["pictures", kinds, "keyframes", f"{m.keyframes} (+{m.region_idrs} of the region)"],
     ]
     times = [

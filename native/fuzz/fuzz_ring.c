@@ -54,6 +54,41 @@ static void put_object(const char *name, const uint8_t *bytes, size_t size) {
     close(fd);
 }
 
+/* A source that can compare, and nothing else. */
+typedef struct comparison {
+    uis_source base;
+    const uis_bgra *now, *before;
+} comparison;
+
+static int64_t dirty_map(uis_source *base, const uis_rect *damage, uint8_t *map, uis_rect *box,
+                         char *err, size_t err_size) {
+    const comparison *c = (const comparison *)base;
+    (void)err;
+    (void)err_size;
+    return uis_dirty_map(c->now, c->before, damage, map, box);
+}
+
+static int64_t dirty_outside(uis_source *base, const uint8_t *map, const uis_rect *rects,
+                             uint32_t count, char *err, size_t err_size) {
+    const comparison *c = (const comparison *)base;
+    (void)err;
+    (void)err_size;
+    return uis_dirty_outside(c->now, c->before, map, rects, count);
+}
+
+static const uis_source_kind comparing = {.dirty_map = dirty_map, .dirty_outside = dirty_outside};
+
+static void classify(const uis_bgra *now, const uis_bgra *before, const uis_rect *view,
+                     const uis_rect *damage, const uis_video_region *regions, uint32_t count,
+                     uint64_t present_ns, uint8_t *map) {
+    comparison c = {{&comparing}, now, before};
+    uis_classification out;
+    char err[64];
+    if (uis_classify(&c.base, view, damage, regions, count, present_ns, map, &out, err,
+                     sizeof err) != 0)
+        abort();
+}
+
 static void read_frames(uis_ring *ring) {
     uis_video_region regions[UIS_RING_MAX_REGIONS];
     uint32_t region_count = uis_ring_get_regions(ring, regions);
@@ -78,7 +113,8 @@ static void read_frames(uis_ring *ring) {
         if (before.pixels && before.width == now.width && before.height == now.height) {
             uint8_t *map = malloc((size_t)((now.width + 15) / 16) * ((now.height + 15) / 16));
             if (map)
-                uis_classify(&now, &before, &damage, regions, region_count, said.present_ns, map);
+                classify(&now, &before, &view, &damage, regions, region_count, said.present_ns,
+                         map);
             free(map);
         }
         before = now;

@@ -4,13 +4,12 @@
 /* A paused video's last frame may be presented this long after the page said so. */
 #define LAST_FRAME_GRACE_NS 100000000u
 
-uis_classification uis_classify(const uis_bgra *now, const uis_bgra *before, const uis_rect *damage,
-                                const uis_video_region *regions, uint32_t region_count,
-                                uint64_t present_ns, uint8_t *map) {
-    uis_classification c = {0};
-    const uis_rect view = {0, 0, (int32_t)now->width, (int32_t)now->height};
+int uis_classify(uis_source *source, const uis_rect *view, const uis_rect *damage,
+                 const uis_video_region *regions, uint32_t region_count, uint64_t present_ns,
+                 uint8_t *map, uis_classification *out, char *err, size_t err_size) {
+    uis_classification c = {.tick_class = UIS_UNCHANGED};
     for (uint32_t i = 0; i < region_count && i < UIS_RING_MAX_REGIONS; i++) {
-        uis_rect r = uis_rect_intersect(regions[i].rect, view);
+        uis_rect r = uis_rect_intersect(regions[i].rect, *view);
         if (uis_rect_empty(r))
             continue;
         if (regions[i].playing || present_ns < regions[i].changed_ns + LAST_FRAME_GRACE_NS)
@@ -18,14 +17,20 @@ uis_classification uis_classify(const uis_bgra *now, const uis_bgra *before, con
         else
             c.paused[c.paused_count++] = r;
     }
-    c.dirty_mbs = uis_dirty_map(now, before, damage, map, &c.dirty);
-    if (c.dirty_mbs == 0) {
-        c.tick_class = UIS_UNCHANGED;
-        return c;
+    const int64_t dirty = source->kind->dirty_map(source, damage, map, &c.dirty, err, err_size);
+    if (dirty < 0)
+        return -1;
+    c.dirty_mbs = (uint32_t)dirty;
+    if (dirty > 0) {
+        const int64_t outside =
+            source->kind->dirty_outside(source, map, c.videos, c.video_count, err, err_size);
+        if (outside < 0)
+            return -1;
+        c.outside_mbs = (uint32_t)outside;
+        c.tick_class = outside == 0 ? UIS_VIDEO_ONLY : UIS_CHANGED;
     }
-    c.outside_mbs = uis_dirty_outside(now, before, map, c.videos, c.video_count);
-    c.tick_class = c.outside_mbs == 0 ? UIS_VIDEO_ONLY : UIS_CHANGED;
-    return c;
+    *out = c;
+    return 0;
 }
 
 uis_mb_rect uis_mb_cover(const uis_rect *rect, uint32_t guard, uint32_t mb_width,

@@ -5,6 +5,7 @@
 
 #include "uisplice/dirty_map.h"
 #include "part.h"
+#include "source.h"
 #include "uisplice/recorder.h"
 
 typedef struct uis_classification {
@@ -18,12 +19,13 @@ typedef struct uis_classification {
     uint32_t paused_count;
 } uis_classification;
 
-/* Compares two frames inside `damage`, fills `map` (see uis_dirty_map) and
- * tells the class: UNCHANGED without a changed pixel, VIDEO_ONLY when every
- * changed pixel lies in the rectangle of a video that plays, else CHANGED. */
-uis_classification uis_classify(const uis_bgra *now, const uis_bgra *before, const uis_rect *damage,
-                                const uis_video_region *regions, uint32_t region_count,
-                                uint64_t present_ns, uint8_t *map);
+/* Compares the two frames that `source` took, of the size of `view`, inside `damage`, fills
+ * `map` (see uis_dirty_map) and tells the class: UNCHANGED without a changed pixel, VIDEO_ONLY
+ * when every changed pixel lies in the rectangle of a video that plays, else CHANGED. 0, or -1
+ * with a sentence in err: they cannot be compared. */
+int uis_classify(uis_source *source, const uis_rect *view, const uis_rect *damage,
+                 const uis_video_region *regions, uint32_t region_count, uint64_t present_ns,
+                 uint8_t *map, uis_classification *out, char *err, size_t err_size);
 
 /* Macroblocks that cover a rectangle, and those with `guard` more on each side;
  * both cut at the picture's edges. */

@@ -22,17 +22,19 @@ struct uis_picture_coder {
     uint32_t mb_width, mb_height, mbs;
     uis_splicer splicer;
 
-    uis_i420 source;   /* the frame fed last, whole macroblocks */
+    /* The frame fed last, and encoder 1's input while regions live: their places stay there as
+     * they were. */
+    uis_source *source;
     uint64_t fed;      /* frames fed so far; the clock of `changed`, `coded`, `touched` */
     uint64_t *changed; /* when each macroblock changed last */
     uint8_t *constant; /* scratch: flags for encoder 1 */
     uint8_t *in_video; /* scratch: 1 where a playing video is */
+    uint8_t *marks;    /* scratch: macroblocks to be copied */
 
     /* Encoder 1. */
     uis_encoder *full;
     uis_parameters full_parameters;
     uint64_t full_coded[2]; /* `fed` at its last and last but one picture; 0: none */
-    uis_i420 seen;          /* its input while regions live: their places stay as they were */
     uint64_t *touched;      /* when its picture last changed, by macroblock */
     uint64_t ltr0_coded;    /* `fed` at the picture that is LTR 0 */
     uint8_t *in_ltr0;       /* scratch: its picture is as in LTR 0 */
@@ -79,8 +81,8 @@ uis_encoder_config uis_coder_base_config(const uis_picture_coder *c);
 /* A keyframe is due on this tick. */
 bool uis_coder_keyframe_due(const uis_picture_coder *c, uint64_t tick);
 
-/* Encoder 1 on `input`. 0 or -1. */
-int uis_coder_encode_full(uis_picture_coder *c, const uis_i420 *input, bool idr, bool deblock,
+/* Encoder 1 on those planes. 0 or -1. */
+int uis_coder_encode_full(uis_picture_coder *c, uis_source_planes planes, bool idr, bool deblock,
                           uis_encoded *picture, char *err, size_t err_size);
 
 /* A picture of encoder 1 alone, whose reference is LTR 0: header rewritten, slice data

@@ -61,6 +61,32 @@ static bool surroundings_are_constant(uis_picture_coder *c) {
     return true;
 }
 
+/* Brings into encoder 1's input what changed outside the regions since its last picture. */
+static int keep_outside(uis_picture_coder *c, char *err, size_t err_size) {
+    uint32_t from = 0;
+    uis_mb_rect at;
+    uis_regions_mark_outside(&c->regions, c->changed, c->full_coded[0], c->marks);
+    while (uis_next_marked_rect(c->marks, c->mb_width, c->mb_height, &from, &at))
+        if (c->source->kind->keep(c->source, &at, err, err_size) != 0)
+            return -1;
+    return 0;
+}
+
+/* Freezes a place in encoder 1's input as the stream shows it, but for what regions own
+ * already. */
+static int freeze(uis_picture_coder *c, const uis_mb_rect *place, char *err, size_t err_size) {
+    uint32_t from = 0;
+    uis_mb_rect at;
+    memset(c->marks, 0, c->mbs);
+    for (uint32_t y = place->y; y < place->y + place->h; y++)
+        for (uint32_t x = place->x; x < place->x + place->w; x++)
+            c->marks[y * c->mb_width + x] = c->regions.owner[y * c->mb_width + x] == 0;
+    while (uis_next_marked_rect(c->marks, c->mb_width, c->mb_height, &from, &at))
+        if (c->source->kind->put(c->source, &at, &c->shown.picture, err, err_size) != 0)
+            return -1;
+    return 0;
+}
+
 /* One picture of parts: encoder 1's if something outside the regions changed, and
  * those regions' that changed. */
 static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_t released_count,
@@ -86,10 +112,11 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
     uint64_t begin = uis_now_ns();
     if (outside) {
         uis_encoded picture;
-        const uis_i420 *input = &c->source;
+        uis_source_planes input = UIS_PLANES_NEWEST;
         if (regions->count) {
-            uis_regions_copy_outside(regions, &c->source, c->changed, c->full_coded[0], &c->seen);
-            input = &c->seen;
+            if (keep_outside(c, err, err_size) != 0)
+                return -1;
+            input = UIS_PLANES_SEEN;
         }
         if (uis_coder_encode_full(c, input, false, deblock, &picture, err, err_size) != 0)
             return -1;
@@ -192,16 +219,10 @@ static int adopt(uis_picture_coder *c, uis_wanted_region wanted, bool seen_is_ke
         uis_regions_ring_changed(regions, &wanted.at, c->changed, c->full_coded[0]))
         return 0;
     /* For encoder 1 the place stays as it last coded it. */
-    if (!seen_is_kept)
-        uis_i420_copy(&c->source, &c->seen);
-    const uis_mb_rect *at = &wanted.at;
-    for (uint32_t y = at->y; y < at->y + at->h; y++)
-        for (uint32_t x = at->x; x < at->x + at->w; x++)
-            if (regions->owner[y * c->mb_width + x] == 0) {
-                const uis_i420 from = uis_i420_crop(&c->shown.picture, x * 16, y * 16, 16, 16);
-                uis_i420 to = uis_i420_crop(&c->seen, x * 16, y * 16, 16, 16);
-                uis_i420_copy(&from, &to);
-            }
+    const uis_mb_rect all = uis_coder_whole(c);
+    if ((!seen_is_kept && c->source->kind->keep(c->source, &all, err, err_size) != 0) ||
+        freeze(c, &wanted.at, err, err_size) != 0)
+        return -1;
     for (uint32_t i = 0; i < regions->count;) {
         if (uis_mb_rect_meet(&regions->items[i].at, &wanted.at))
             release(c, i, left);

@@ -29,6 +29,8 @@ struct uis_encode_host {
     uint8_t *stream;
     uint64_t stream_size;
     int spool; /* -1: none */
+    uis_device_frames frames;
+    bool has_frames;
     pthread_t control, pump;
     bool started;
     bool closing; /* (atomic) */
@@ -225,8 +227,8 @@ static bool open_encoders(uis_encode_host *host) {
         return false;
     }
     const uis_recorder_config config = link->config; /* one copy is checked and used */
-    if (uis_recorder_create_local(&config, host->ring, QUEUE_BYTES, &host->recorder, err,
-                                  sizeof err) != 0) {
+    if (uis_recorder_create_local(&config, host->ring, host->has_frames ? &host->frames : NULL,
+                                  QUEUE_BYTES, &host->recorder, err, sizeof err) != 0) {
         say_failed(host, err);
         return false;
     }
@@ -301,9 +303,12 @@ static void *control(void *argument) {
     return NULL;
 }
 
-int uis_encode_host_start(uis_encode_host *host) {
+int uis_encode_host_start(uis_encode_host *host, const uis_device_frames *frames) {
     if (host->started)
         return 0;
+    host->has_frames = frames != NULL;
+    if (frames)
+        host->frames = *frames;
     /* Chrome's signal handlers must not run on our threads; theirs inherit the mask. */
     sigset_t all, before;
     sigfillset(&all);

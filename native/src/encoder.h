@@ -49,8 +49,9 @@ typedef struct uis_device_picture {
 
 /* One picture to code. */
 typedef struct uis_encode_request {
-    const uis_i420 *picture;
-    /* Where it lies in the device's memory; NULL: `picture` is uploaded. */
+    const uis_i420 *picture; /* in host memory */
+    /* Or where it lies in the device's memory, for a backend that has a `context`; one of the
+     * two is NULL. */
     const uis_device_picture *device;
     /* One byte a macroblock, 1 where the input equals the previous input and shall
      * be predicted from it with a zero vector; NULL: nothing is known. */
@@ -90,6 +91,8 @@ typedef struct uis_encoder_backend {
     /* What really codes, for reports: library, version, device; valid while it is open. */
     const char *(*describe)(const uis_encoder *encoder);
     uis_encoder_limits (*limits)(const uis_encoder *encoder);
+    /* The CUcontext that a picture of the device must belong to; NULL: it takes none. */
+    void *(*context)(const uis_encoder *encoder);
 } uis_encoder_backend;
 
 extern const uis_encoder_backend uis_backend_x264;

@@ -133,6 +133,10 @@ static uis_encoder_limits nvenc_limits(const uis_encoder *e) {
     return e->session.limits;
 }
 
+static void *nvenc_context(const uis_encoder *e) {
+    return e->session.cuda.context;
+}
+
 static int copy(const uis_nvenc_session *s, CUDA_MEMCPY2D *c, size_t bytes, size_t rows, char *err,
                 size_t err_size) {
     c->WidthInBytes = bytes;
@@ -301,4 +305,5 @@ const uis_encoder_backend uis_backend_nvenc = {
     .close = nvenc_close,
     .describe = nvenc_describe,
     .limits = nvenc_limits,
+    .context = nvenc_context,
 };

@@ -348,6 +348,8 @@ int uis_ring_copy_held(uis_ring *ring, uis_ring_slot *said, uint8_t *out, size_t
         return -ENOENT;
     if (uis_ring_describe(ring, held, said) != 0)
         return -EPROTO;
+    if (said->flags & UIS_SLOT_ON_DEVICE)
+        return -ENODATA;
     const size_t row = (size_t)said->width * 4;
     if (row * said->height > size)
         return -ENOSPC;

@@ -32,13 +32,13 @@ void uis_picture_coder_close(uis_picture_coder *c) {
     uis_regions_free(&c->regions);
     uis_part_free(&c->full_part);
     uis_splicer_free(&c->splicer);
-    uis_i420_free(&c->source);
-    uis_i420_free(&c->seen);
+    uis_source_close(c->source);
     shown_free(&c->shown);
     shown_free(&c->ltr0);
     free(c->changed);
     free(c->constant);
     free(c->in_video);
+    free(c->marks);
     free(c->touched);
     free(c->in_ltr0);
     free(c);
@@ -74,12 +74,12 @@ int uis_picture_coder_open(const uis_recorder_config *config, uis_picture_coder 
     c->changed = calloc(c->mbs, sizeof *c->changed);
     c->constant = calloc(c->mbs, 1);
     c->in_video = calloc(c->mbs, 1);
+    c->marks = calloc(c->mbs, 1);
     c->touched = calloc(c->mbs, sizeof *c->touched);
     c->in_ltr0 = calloc(c->mbs, 1);
     const uint32_t width = c->mb_width * 16, height = c->mb_height * 16;
-    if (!c->changed || !c->constant || !c->in_video || !c->touched || !c->in_ltr0 ||
-        uis_i420_alloc(&c->source, width, height) != 0 ||
-        uis_i420_alloc(&c->seen, width, height) != 0 ||
+    if (!c->changed || !c->constant || !c->in_video || !c->marks || !c->touched || !c->in_ltr0 ||
+        uis_source_open_host(config->width, config->height, &c->source, err, err_size) != 0 ||
         shown_alloc(&c->shown, c->mb_width, c->mb_height) != 0 ||
         (!uis_coder_merges(c) && shown_alloc(&c->ltr0, c->mb_width, c->mb_height) != 0) ||
         uis_regions_init(&c->regions, c->mb_width, c->mb_height) != 0) {
@@ -131,22 +131,43 @@ bool uis_picture_coder_must_code(const uis_picture_coder *c, uint64_t tick) {
     return c->config.mode == UIS_MODE_SINGLE || (c->fed != 0 && uis_coder_keyframe_due(c, tick));
 }
 
-void uis_picture_coder_feed(uis_picture_coder *c, const uis_bgra *frame,
-                            const uis_classification *k, const uint8_t *map, uis_tick *tick) {
+uis_source *uis_picture_coder_source(uis_picture_coder *c) {
+    return c->source;
+}
+
+void *uis_picture_coder_context(const uis_picture_coder *c) {
+    return c->backend->context ? c->backend->context(c->full) : NULL;
+}
+
+int uis_picture_coder_use_device(uis_picture_coder *c, char *err, size_t err_size) {
+    uis_source *source;
+    if (uis_source_open_device(c->config.width, c->config.height, uis_picture_coder_context(c),
+                               &source, err, err_size) != 0)
+        return -1;
+    uis_source_close(c->source);
+    c->source = source;
+    return 0;
+}
+
+int uis_picture_coder_feed(uis_picture_coder *c, const uis_classification *k, const uint8_t *map,
+                           uis_tick *tick, char *err, size_t err_size) {
     uint64_t begin = uis_now_ns();
     c->fed++;
     for (uint32_t i = 0; i < c->mbs; i++)
         if (map[i])
             c->changed[i] = c->fed;
-    uis_convert(frame, &k->dirty, &c->source);
+    if (c->source->kind->feed(c->source, &k->dirty, err, err_size) != 0)
+        return -1;
     tick->convert_ns = uis_now_ns() - begin;
+    return 0;
 }
 
 /* Takes over into `shown` what an encoder reconstructed of the macroblocks that
- * `part` owns, with digests and squared errors. */
+ * `part` owns, with digests and, where the source's pixels are at hand, squared errors. */
 static void show(uis_picture_coder *c, const uis_encoded *picture, const uis_mb_rect *where,
                  uint8_t part) {
     const uint8_t *owner = c->regions.owner;
+    const uis_i420 *source = c->source->kind->pixels(c->source);
     for (uint32_t y = where->y; y < where->y + where->h; y++)
         for (uint32_t x = where->x; x < where->x + where->w;) {
             if (owner[y * c->mb_width + x] != part) {
@@ -166,14 +187,15 @@ static void show(uis_picture_coder *c, const uis_encoded *picture, const uis_mb_
             for (uint32_t i = from; i < x; i++) {
                 c->shown.digests[y * c->mb_width + i] =
                     uis_digest_mb(&c->shown.picture, i, y, c->config.width, c->config.height);
-                c->shown.sse[y * c->mb_width + i] = uis_sse_mb(&c->source, &c->shown.picture, i, y,
-                                                               c->config.width, c->config.height);
+                if (source)
+                    c->shown.sse[y * c->mb_width + i] =
+                        uis_sse_mb(source, &c->shown.picture, i, y, c->config.width,
+                                   c->config.height);
             }
         }
 }
 
-/* Encoder 1 on `input`. */
-int uis_coder_encode_full(uis_picture_coder *c, const uis_i420 *input, bool idr, bool deblock,
+int uis_coder_encode_full(uis_picture_coder *c, uis_source_planes planes, bool idr, bool deblock,
                           uis_encoded *picture, char *err, size_t err_size) {
     /* A macroblock is declared constant only after it was coded once more
      * unchanged: at once would freeze the UI at its first coding's quality. What a
@@ -181,10 +203,14 @@ int uis_coder_encode_full(uis_picture_coder *c, const uis_i420 *input, bool idr,
     const uint64_t before = c->full_coded[1];
     for (uint32_t i = 0; i < c->mbs; i++)
         c->constant[i] = c->regions.owner[i] != 0 || (before != 0 && c->changed[i] <= before);
-    const uis_encode_request request = {.picture = input,
-                                        .constant = idr || !c->config.mb_info ? NULL : c->constant,
-                                        .force_idr = idr,
-                                        .deblock = deblock};
+    uis_encode_request request = {.constant = idr || !c->config.mb_info ? NULL : c->constant,
+                                  .force_idr = idr,
+                                  .deblock = deblock};
+    const uis_mb_rect all = uis_coder_whole(c);
+    uis_source_view input;
+    if (c->source->kind->view(c->source, planes, &all, &input, err, err_size) != 0)
+        return -1;
+    uis_source_request(&input, &request);
     if (c->backend->encode(c->full, &request, picture, err, err_size) != 0)
         return -1;
     c->full_coded[1] = picture->idr ? 0 : c->full_coded[0];
@@ -220,8 +246,8 @@ int uis_coder_full(uis_picture_coder *c, bool idr, uis_tick *tick, uis_buffer *a
                    size_t err_size) {
     uint64_t begin = uis_now_ns();
     uis_encoded picture;
-    if (uis_coder_encode_full(c, &c->source, idr, uis_coder_deblocks(c), &picture, err, err_size) !=
-        0)
+    if (uis_coder_encode_full(c, UIS_PLANES_NEWEST, idr, uis_coder_deblocks(c), &picture, err,
+                              err_size) != 0)
         return -1;
     uint64_t encoded = uis_now_ns();
     tick->encode_ns += encoded - begin;
@@ -245,7 +271,7 @@ static int single_picture(uis_picture_coder *c, uis_tick *tick, uis_buffer *au, 
     uint64_t begin = uis_now_ns();
     uis_encoded picture;
     const bool idr = uis_coder_keyframe_due(c, tick->index);
-    if (uis_coder_encode_full(c, &c->source, idr, true, &picture, err, err_size) != 0)
+    if (uis_coder_encode_full(c, UIS_PLANES_NEWEST, idr, true, &picture, err, err_size) != 0)
         return -1;
     tick->encode_ns = uis_now_ns() - begin;
     const uint8_t *headers = NULL;
@@ -313,7 +339,9 @@ void uis_picture_coder_account(uis_picture_coder *c, uis_tick *tick, uint64_t *d
         tick->sse_video += c->in_video[i] ? c->shown.sse[i] : 0;
         tick->video_mbs += c->in_video[i];
     }
-    if (c->config.measure)
-        tick->ssim = uis_ssim(&c->source, &c->shown.picture, c->config.width, c->config.height);
+    const uis_i420 *source = c->source->kind->pixels(c->source);
+    tick->measured = source != NULL;
+    if (c->config.measure && source)
+        tick->ssim = uis_ssim(source, &c->shown.picture, c->config.width, c->config.height);
     tick->digest_ns += uis_now_ns() - begin;
 }

@@ -13,10 +13,20 @@ int uis_picture_coder_open(const uis_recorder_config *config, uis_picture_coder 
                            size_t err_size);
 void uis_picture_coder_close(uis_picture_coder *coder); /* NULL is fine */
 
-/* Takes a frame in: what `map` (one byte a macroblock) and c->dirty say is
- * new is converted and noted. Nothing of `frame` is needed after it. */
-void uis_picture_coder_feed(uis_picture_coder *coder, const uis_bgra *frame,
-                            const uis_classification *c, const uint8_t *map, uis_tick *tick);
+/* Where frames go in: its owner takes and compares them there. */
+uis_source *uis_picture_coder_source(uis_picture_coder *coder);
+
+/* The CUDA context in which encoders take frames of the device; NULL: they take none. */
+void *uis_picture_coder_context(const uis_picture_coder *coder);
+
+/* Before the first frame: they come on the device of that context from now on. 0, or -1 with a
+ * sentence, and they stay in host memory. */
+int uis_picture_coder_use_device(uis_picture_coder *coder, char *err, size_t err_size);
+
+/* Takes in the frame that the source took: what `map` (one byte a macroblock) and c->dirty say
+ * is new is converted and noted. Nothing of the frame is needed after it. 0 or -1. */
+int uis_picture_coder_feed(uis_picture_coder *coder, const uis_classification *c,
+                           const uint8_t *map, uis_tick *tick, char *err, size_t err_size);
 
 /* Codes what was fed last: fills the picture's fields of *tick and appends the
  * access unit. 0 or -1. The digests of the result are asked for after it. */

@@ -117,10 +117,54 @@ void uis_pipeline_request_keyframe(uis_pipeline *p) {
     uis_picture_coder_request_keyframe(p->coder);
 }
 
+void *uis_pipeline_context(const uis_pipeline *p) {
+    return p->config.measure ? NULL : uis_picture_coder_context(p->coder);
+}
+
+int uis_pipeline_use_device(uis_pipeline *p, char *err, size_t err_size) {
+    if (!uis_pipeline_context(p)) {
+        snprintf(err, err_size, p->config.measure ? "pixels are measured"
+                                                  : "the encoder takes pixels from host memory");
+        return -1;
+    }
+    return uis_picture_coder_use_device(p->coder, err, err_size);
+}
+
+static bool has_view_size(const uis_pipeline *p, const uis_image *image) {
+    const bool host = image->host.pixels != NULL;
+    return (host ? image->host.width : image->device.width) == p->config.width &&
+           (host ? image->host.height : image->device.height) == p->config.height;
+}
+
+/* The class of the tick on which `now` came. 0 or -1. */
+static int classify(uis_pipeline *p, const uis_image *now, const uis_image *before,
+                    const uis_rect *damage, const uis_video_region *regions, uint32_t region_count,
+                    uint64_t present_ns, uis_classification *out, char *err, size_t err_size) {
+    uis_source *source = uis_picture_coder_source(p->coder);
+    const uis_rect view = {0, 0, (int32_t)p->config.width, (int32_t)p->config.height};
+    if (source->kind->take(source, now, before, err, err_size) != 0)
+        return -1;
+    if (before)
+        return uis_classify(source, &view, damage, regions, region_count, present_ns, p->map, out,
+                            err, err_size);
+    *out = everything(p);
+    return 0;
+}
+
 int uis_pipeline_tick(uis_pipeline *p, const uis_bgra *now, const uis_bgra *before,
                       const uis_rect *damage, const uis_video_region *regions,
                       uint32_t region_count, uint64_t present_ns, uis_tick *t, char *err,
                       size_t err_size) {
+    const uis_image newest = {.host = now ? *now : (uis_bgra){0}};
+    const uis_image last = {.host = before ? *before : (uis_bgra){0}};
+    return uis_pipeline_tick_image(p, now ? &newest : NULL, before ? &last : NULL, damage, regions,
+                                   region_count, present_ns, t, err, err_size);
+}
+
+int uis_pipeline_tick_image(uis_pipeline *p, const uis_image *now, const uis_image *before,
+                            const uis_rect *damage, const uis_video_region *regions,
+                            uint32_t region_count, uint64_t present_ns, uis_tick *t, char *err,
+                            size_t err_size) {
     t->mbs = uis_picture_coder_mbs(p->coder);
     t->tick_class = UIS_UNCHANGED;
     t->present_ns = present_ns;
@@ -129,15 +173,15 @@ int uis_pipeline_tick(uis_pipeline *p, const uis_bgra *now, const uis_bgra *befo
     t->digests = NULL;
     uis_classification c = {.tick_class = UIS_UNCHANGED};
     if (now) {
-        if (now->width != p->config.width || now->height != p->config.height ||
-            (before && (before->width != now->width || before->height != now->height))) {
-            snprintf(err, err_size, "the window changed from %ux%u to %ux%u while recording",
-                     p->config.width, p->config.height, now->width, now->height);
+        if (!has_view_size(p, now) || (before && !has_view_size(p, before))) {
+            snprintf(err, err_size, "a frame is not %ux%u, as the recording is", p->config.width,
+                     p->config.height);
             return -1;
         }
         uint64_t begin = uis_now_ns();
-        c = before ? uis_classify(now, before, damage, regions, region_count, present_ns, p->map)
-                   : everything(p);
+        if (classify(p, now, before, damage, regions, region_count, present_ns, &c, err,
+                     err_size) != 0)
+            return -1;
         if (c.tick_class == UIS_VIDEO_ONLY && p->config.faults & UIS_FAULT_BAD_SHARES)
             c.tick_class = UIS_CHANGED;
         t->diff_ns = uis_now_ns() - begin;
@@ -148,10 +192,12 @@ int uis_pipeline_tick(uis_pipeline *p, const uis_bgra *now, const uis_bgra *befo
         t->region_count = c.video_count;
         t->identical = c.tick_class == UIS_UNCHANGED;
     }
-    if (c.tick_class != UIS_UNCHANGED)
-        uis_picture_coder_feed(p->coder, now, &c, p->map, t);
-    else if (!uis_picture_coder_must_code(p->coder, t->index))
+    if (c.tick_class != UIS_UNCHANGED) {
+        if (uis_picture_coder_feed(p->coder, &c, p->map, t, err, err_size) != 0)
+            return -1;
+    } else if (!uis_picture_coder_must_code(p->coder, t->index)) {
         return 0;
+    }
     p->au.size = 0;
     p->au.failed = false;
     if (uis_picture_coder_code(p->coder, &c, t, &p->au, err, err_size) != 0)

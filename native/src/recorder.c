@@ -30,10 +30,21 @@ typedef struct canvas {
     uint32_t width, height; /* of the window in it; all else is black */
 } canvas;
 
+/* A frame that was taken: a slot of the ring, which stays READING, so that pixels need no copy,
+ * and the frame on the GPU that belongs to it. */
+typedef struct taken {
+    uis_ring_slot *slot;   /* NULL: nothing was taken */
+    bool on_device;        /* `frame` is held, too */
+    uis_taken_frame frame; /* where its pixels are, if so */
+    uis_image image;       /* its pixels: in the slot, on the GPU, or in a canvas */
+    uint64_t sequence, present_ns;
+} taken;
+
 typedef struct local_recorder {
     uis_recorder base;
     uis_recorder_config config;
     uis_ring *ring;
+    const uis_device_frames *frames; /* NULL: none are on the GPU */
     uis_pipeline *pipeline;
     pthread_t thread;
     bool thread_started;
@@ -56,13 +67,17 @@ typedef struct local_recorder {
     bool keyframe_wanted; /* (atomic) */
 
     /* The thread's own. */
-    uis_ring_slot *held; /* the frame on screen; stays READING, so it needs no copy */
-    uis_bgra held_image; /* its pixels: in the slot, or in a canvas */
-    uint64_t held_sequence, held_present_ns;
+    taken held; /* the frame on screen */
+    const char *download_reason; /* why frames on the GPU are copied to the host; NULL: they are
+                                    encoded where they are */
+    bool device_tried;           /* that was settled */
+    bool begun;                  /* the pipeline had its first frame */
+    char device_error[256];
     uint32_t window_width, window_height; /* of the frame taken last; 0: none yet */
-    canvas canvases[2]; /* for a smaller window's frames; one is on screen, one is written */
+    canvas canvases[2]; /* for frames that are copied; one is on screen, one is written */
     uint64_t last_sequence;
     uint64_t dropped;      /* from gaps */
+    uint64_t gone;         /* slots whose frame on the GPU was overwritten before it was taken */
     uint64_t ring_dropped; /* the ring's own count when the recording began */
 } local_recorder;
 
@@ -116,7 +131,7 @@ static void push(local_recorder *r, record *item) {
 /* Once, when the recording ends: what the ring loses later is not the recording's,
  * for nobody reads any more. */
 static void count_lost(local_recorder *r) {
-    const uint64_t lost = ring_dropped(r) - r->ring_dropped;
+    const uint64_t lost = ring_dropped(r) - r->ring_dropped + r->gone;
     pthread_mutex_lock(&r->lock);
     if (!r->lost_counted)
         r->lost = lost;
@@ -138,23 +153,47 @@ static void finish(local_recorder *r, const char *error) {
 
 /* What arrived at one tick. */
 typedef struct arrivals {
-    uis_ring_slot *newest; /* NULL: none */
-    uis_bgra image;        /* its pixels */
-    uint64_t sequence, present_ns;
+    taken newest;
     uis_rect damage; /* union over all of them, inside the view */
     uis_rect window; /* what every one of them and the frame before them covers of the view */
     uint32_t count, dropped;
-    bool broken;                        /* one did not fit its slot */
+    const char *broken;                 /* what is wrong with one; NULL: nothing */
     uint32_t large_width, large_height; /* of one that is larger than the view; 0: none */
 } arrivals;
 
+static void let_go(local_recorder *r, taken *t) {
+    if (t->on_device)
+        r->frames->release(&t->frame);
+    if (t->slot)
+        uis_ring_release(t->slot);
+    *t = (taken){0};
+}
+
 static void hold(local_recorder *r, const arrivals *a) {
-    if (r->held)
-        uis_ring_release(r->held);
+    let_go(r, &r->held);
     r->held = a->newest;
-    r->held_image = a->image;
-    r->held_sequence = a->sequence;
-    r->held_present_ns = a->present_ns;
+}
+
+/* Finds the pixels of a slot that says where they are. 1; 0: they are gone; -1: there is nobody
+ * to ask, or what is there is another frame. */
+static int find_pixels(local_recorder *r, uis_ring_slot *slot, const uis_ring_slot *said,
+                       taken *out) {
+    *out = (taken){.slot = slot, .sequence = said->sequence, .present_ns = said->present_ns};
+    if (!(said->flags & UIS_SLOT_ON_DEVICE)) {
+        out->image.host = (uis_bgra){.pixels = uis_ring_slot_pixels(slot),
+                                     .stride = said->stride,
+                                     .width = said->width,
+                                     .height = said->height};
+        return 1;
+    }
+    if (!r->frames)
+        return -1;
+    if (!r->frames->take(said->sequence, &out->frame))
+        return 0;
+    out->on_device = true;
+    out->image.device = out->frame.image;
+    return out->image.device.width == said->width && out->image.device.height == said->height ? 1
+                                                                                              : -1;
 }
 
 static uis_rect whole_view(const local_recorder *r) {
@@ -182,7 +221,7 @@ static arrivals take_arrivals(local_recorder *r, uint64_t before_ns) {
         uis_ring_slot said;
         if (uis_ring_describe(r->ring, slot, &said) != 0) {
             uis_ring_release(slot);
-            a.broken = true;
+            a.broken = "the layer published a frame that does not fit its ring slot";
             break;
         }
         if (said.width > r->config.width || said.height > r->config.height) {
@@ -190,6 +229,20 @@ static arrivals take_arrivals(local_recorder *r, uint64_t before_ns) {
             a.large_width = said.width;
             a.large_height = said.height;
             break;
+        }
+        taken here;
+        const int found = find_pixels(r, slot, &said, &here);
+        if (found <= 0)
+            let_go(r, &here);
+        if (found < 0) {
+            a.broken = r->frames ? "a frame on the GPU is not the one that the ring says it is"
+                                 : "frames stay on the GPU (UIS_CAPTURE=device), where only "
+                                   "encoders in Chrome's process see them (encode: layer)";
+            break;
+        }
+        if (found == 0) { /* the next one's gap counts it, or the end */
+            r->gone++;
+            continue;
         }
         uint64_t gap = 0;
         if (r->last_sequence && said.sequence > r->last_sequence + 1)
@@ -203,15 +256,8 @@ static arrivals take_arrivals(local_recorder *r, uint64_t before_ns) {
         for (uint32_t i = 0; i < said.damage_count; i++)
             a.damage = uis_rect_union(a.damage, uis_rect_intersect(said.damage[i], whole_view(r)));
         follow_window(r, &a, said.width, said.height);
-        if (a.newest)
-            uis_ring_release(a.newest);
-        a.newest = slot;
-        a.image = (uis_bgra){.pixels = uis_ring_slot_pixels(slot),
-                             .stride = said.stride,
-                             .width = said.width,
-                             .height = said.height};
-        a.sequence = said.sequence;
-        a.present_ns = said.present_ns;
+        let_go(r, &a.newest);
+        a.newest = here;
     }
     return a;
 }
@@ -222,32 +268,106 @@ static void fill_black(uint8_t *pixels, size_t count) {
         memcpy(pixels + 4 * i, black, 4);
 }
 
-/* Gives the newest frame the view's size: a smaller window is copied to the top left of a
- * picture that is black elsewhere. Whoever comes after sees one size only. The frame before
- * may stand in the other canvas. A frame of the view's size stays where it is.
- * 0, or -1: out of memory. */
-static int fit(local_recorder *r, arrivals *a) {
-    const uis_bgra from = a->image;
-    const uint32_t width = r->config.width, height = r->config.height;
-    if (!a->newest || (from.width == width && from.height == height))
-        return 0;
-    canvas *c = &r->canvases[0];
-    if (c->pixels && r->held_image.pixels == c->pixels)
-        c = &r->canvases[1];
-    const size_t stride = 4 * (size_t)width, row = 4 * (size_t)from.width;
-    if (!c->pixels && !(c->pixels = malloc(stride * height)))
-        return -1;
-    const bool same = c->width == from.width && c->height == from.height;
-    for (uint32_t y = 0; y < from.height; y++) {
-        memcpy(c->pixels + y * stride, from.pixels + y * from.stride, row);
-        if (!same)
-            fill_black(c->pixels + y * stride + row, width - from.width);
+/* Whether frames on the GPU are encoded there is settled with the first one. */
+static void try_device(local_recorder *r, const uis_device_image *image) {
+    if (r->device_tried)
+        return;
+    r->device_tried = true;
+    if (r->begun) {
+        r->download_reason = "the recording began with frames in host memory";
+        return;
     }
-    if (!same)
-        fill_black(c->pixels + from.height * stride, (size_t)width * (height - from.height));
-    c->width = from.width;
-    c->height = from.height;
-    a->image = (uis_bgra){.pixels = c->pixels, .stride = stride, .width = width, .height = height};
+    const void *context = uis_pipeline_context(r->pipeline);
+    if (!context)
+        r->download_reason = r->config.measure ? "pixels are measured"
+                                               : "the encoder takes pixels from host memory";
+    else if (context != image->context)
+        r->download_reason = "the encoder is on another GPU than Chrome's window, or has another "
+                             "context of it (UISPLICE_CUDA_DEVICE chooses it)";
+    else if (uis_pipeline_use_device(r->pipeline, r->device_error, sizeof r->device_error) != 0)
+        r->download_reason = r->device_error;
+}
+
+/* Why the frame must be in host memory; NULL: it may stay where it is. */
+static const char *needs_host(local_recorder *r, const uis_device_image *image) {
+    pthread_mutex_lock(&r->lock);
+    const bool taped = r->spool != NULL;
+    pthread_mutex_unlock(&r->lock);
+    if (taped)
+        return "a tape is made";
+    if (r->download_reason)
+        return r->download_reason;
+    if (image->width != r->config.width || image->height != r->config.height)
+        return "the window is smaller than the view";
+    return NULL;
+}
+
+static void count_device(local_recorder *r, const char *downloaded) {
+    uis_device_capture *said = &uis_ring_get_header(r->ring)->device;
+    if (downloaded)
+        snprintf(said->download_reason, sizeof said->download_reason, "%s", downloaded);
+    __atomic_add_fetch(downloaded ? &said->downloaded : &said->encoded, 1, __ATOMIC_RELAXED);
+}
+
+/* A canvas that is not on screen, for a window of that size: what lies outside it is black.
+ * NULL: out of memory. */
+static canvas *clean_canvas(local_recorder *r, uint32_t width, uint32_t height) {
+    canvas *c = &r->canvases[0];
+    if (c->pixels && r->held.image.host.pixels == c->pixels)
+        c = &r->canvases[1];
+    const size_t stride = 4 * (size_t)r->config.width;
+    if (!c->pixels && !(c->pixels = malloc(stride * r->config.height)))
+        return NULL;
+    if (c->width == width && c->height == height)
+        return c;
+    for (uint32_t y = 0; y < height; y++)
+        fill_black(c->pixels + y * stride + 4 * (size_t)width, r->config.width - width);
+    fill_black(c->pixels + height * stride,
+               (size_t)r->config.width * (r->config.height - height));
+    c->width = width;
+    c->height = height;
+    return c;
+}
+
+/* Gives the newest frame the view's size, and host memory if that is needed: it is copied to
+ * the top left of a picture that is black elsewhere. Whoever comes after sees one size only. The
+ * frame before may stand in the other canvas. A frame that fits stays where it is. 0, or -1 with
+ * a sentence. */
+static int fit(local_recorder *r, taken *t, char *err, size_t err_size) {
+    if (t->on_device) {
+        try_device(r, &t->image.device);
+        const char *why = needs_host(r, &t->image.device);
+        count_device(r, why);
+        if (!why)
+            return 0;
+    } else if (!t->slot || (t->image.host.width == r->config.width &&
+                            t->image.host.height == r->config.height)) {
+        return 0;
+    }
+    const uis_bgra from = t->image.host; /* of a frame on the GPU nothing */
+    const uint32_t width = t->on_device ? t->image.device.width : from.width;
+    const uint32_t height = t->on_device ? t->image.device.height : from.height;
+    const size_t stride = 4 * (size_t)r->config.width;
+    canvas *c = clean_canvas(r, width, height);
+    if (!c) {
+        snprintf(err, err_size, "out of memory");
+        return -1;
+    }
+    if (t->on_device) {
+        if (r->frames->download(&t->frame, c->pixels, stride) != 0) {
+            snprintf(err, err_size, "a frame could not be copied from the GPU");
+            return -1;
+        }
+        r->frames->release(&t->frame);
+        t->on_device = false;
+    } else {
+        for (uint32_t y = 0; y < height; y++)
+            memcpy(c->pixels + y * stride, from.pixels + y * from.stride, 4 * (size_t)width);
+    }
+    t->image = (uis_image){.host = {.pixels = c->pixels,
+                                    .stride = stride,
+                                    .width = r->config.width,
+                                    .height = r->config.height}};
     return 0;
 }
 
@@ -281,7 +401,9 @@ static uint64_t idle(local_recorder *r) {
         uint32_t seen =
             __atomic_load_n(&uis_ring_get_header(r->ring)->publish_word, __ATOMIC_ACQUIRE);
         arrivals a = take_arrivals(r, 0);
-        if (a.newest)
+        if (a.newest.on_device)
+            try_device(r, &a.newest.image.device); /* kernels are compiled before the clock runs */
+        if (a.newest.slot)
             hold(r, &a);
         else
             uis_ring_wait(r->ring, seen, 10000000);
@@ -361,17 +483,19 @@ static int process(local_recorder *r, arrivals *a, bool first, record *item, cha
                    size_t err_size) {
     uis_tick *t = &item->tick;
     uis_video_region regions[UIS_RING_MAX_REGIONS];
-    const bool came = a->newest != NULL;
+    const bool came = a->newest.slot != NULL;
     const uint32_t count = came ? seen_regions(r, &a->window, regions) : 0;
-    const uis_bgra *now = came ? &a->image : NULL;
-    const uis_bgra *before = came && !first ? &r->held_image : NULL;
-    t->sequence = came ? a->sequence : 0;
+    const uis_image *now = came ? &a->newest.image : NULL;
+    const uis_image *before = came && !first ? &r->held.image : NULL;
+    t->sequence = came ? a->newest.sequence : 0;
+    r->begun |= came;
     if (__atomic_exchange_n(&r->keyframe_wanted, false, __ATOMIC_RELAXED))
         uis_pipeline_request_keyframe(r->pipeline);
-    int rc = uis_pipeline_tick(r->pipeline, now, before, &a->damage, regions, count,
-                               came ? a->present_ns : 0, t, err, err_size);
-    if (rc == 0)
-        rc = keep(r, t, now, before, &a->damage, regions, count, err, err_size);
+    int rc = uis_pipeline_tick_image(r->pipeline, now, before, &a->damage, regions, count,
+                                     came ? a->newest.present_ns : 0, t, err, err_size);
+    if (rc == 0) /* with a tape, frames are in host memory */
+        rc = keep(r, t, now ? &now->host : NULL, before ? &before->host : NULL, &a->damage, regions,
+                  count, err, err_size);
     if (came)
         hold(r, a);
     if (rc != 0 || !t->au)
@@ -404,6 +528,7 @@ static void *run(void *argument) {
     }
     r->ring_dropped = ring_dropped(r);
     r->dropped = 0;
+    r->gone = 0;
     for (uint64_t k = 0;; k++) {
         uint64_t when = tick_time(r, origin, k);
         if (!await_tick(r, when))
@@ -419,15 +544,13 @@ static void *run(void *argument) {
         item->tick.mbs = uis_pipeline_mbs(r->pipeline);
         arrivals a = take_arrivals(r, when);
         if (a.broken) {
-            if (a.newest)
-                uis_ring_release(a.newest);
+            let_go(r, &a.newest);
             record_free(item);
-            finish(r, "the layer published a frame that does not fit its ring slot");
+            finish(r, a.broken);
             return NULL;
         }
         if (a.large_width) {
-            if (a.newest)
-                uis_ring_release(a.newest);
+            let_go(r, &a.newest);
             record_free(item);
             snprintf(err, sizeof err,
                      "the window grew to %ux%u, and the recording holds %ux%u at most",
@@ -438,25 +561,22 @@ static void *run(void *argument) {
         if (k == 0) {
             /* The frame standing when the recording begins is its first
              * present; what came before it is not part of the recording. */
-            if (!a.newest) {
+            if (!a.newest.slot) {
                 a.newest = r->held;
-                a.image = r->held_image;
-                a.sequence = r->held_sequence;
-                a.present_ns = r->held_present_ns;
-                r->held = NULL;
+                r->held = (taken){0};
             }
             a.count = 1;
             a.dropped = 0;
-            if (!a.newest) {
+            if (!a.newest.slot) {
                 record_free(item);
                 finish(r, "no frame had been captured when the recording began");
                 return NULL;
             }
         }
-        if (fit(r, &a) != 0) {
-            uis_ring_release(a.newest);
+        if (fit(r, &a.newest, err, sizeof err) != 0) {
+            let_go(r, &a.newest);
             record_free(item);
-            finish(r, "out of memory");
+            finish(r, err);
             return NULL;
         }
         item->tick.presents = a.count;
@@ -491,8 +611,7 @@ static void local_destroy(uis_recorder *base) {
     if (r->thread_started)
         pthread_join(r->thread, NULL);
     uis_spool_close(r->spool); /* still there where the recording broke off */
-    if (r->held)
-        uis_ring_release(r->held);
+    let_go(r, &r->held);
     free(r->canvases[0].pixels);
     free(r->canvases[1].pixels);
     record_free(r->handed_out);
@@ -507,7 +626,8 @@ static void local_destroy(uis_recorder *base) {
     free(r);
 }
 
-int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring, size_t queue_limit,
+int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring,
+                              const uis_device_frames *frames, size_t queue_limit,
                               uis_recorder **out, char *err, size_t err_size) {
     *out = NULL;
     const uis_ring_header *geometry = uis_ring_get_header(ring);
@@ -524,6 +644,7 @@ int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring,
     r->base.kind = &local_kind;
     r->config = *config;
     r->ring = ring;
+    r->frames = frames;
     r->queue_limit = queue_limit;
     int rc = uis_pipeline_open(config, &r->pipeline, err, err_size);
     if (rc != 0) {

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "uisplice/image.h"
 #include "uisplice/recorder.h"
 
 /* What each must do: see the functions of the same names in recorder.h. */
@@ -27,9 +28,11 @@ struct uis_recorder {
     const uis_recorder_kind *kind;
 };
 
-/* Encodes in this process, whatever the ring says of that. With a queue_limit (bytes, 0: none)
+/* Encodes in this process, whatever the ring says of that. `frames` are where slots with
+ * UIS_SLOT_ON_DEVICE have their pixels; NULL: such a slot is an error. With a queue_limit (bytes, 0: none)
  * records that nobody takes hold up the clock. Errors as uis_recorder_create. */
-int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring, size_t queue_limit,
+int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring,
+                              const uis_device_frames *frames, size_t queue_limit,
                               uis_recorder **out, char *err, size_t err_size);
 
 /* Takes what an encoder host on the same ring (encode_host.h) codes, from the ring's encode

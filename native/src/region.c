@@ -62,16 +62,18 @@ bool uis_region_border_is_constant(const uis_region *r) {
     return true;
 }
 
-int uis_region_encode(uis_region *r, const uis_i420 *source, uint64_t now, bool idr, bool deblock,
+int uis_region_encode(uis_region *r, uis_source *source, uint64_t now, bool idr, bool deblock,
                       bool mb_info, char *err, size_t err_size) {
     const uis_mb_rect *at = &r->at;
-    const uis_i420 crop = uis_i420_crop(source, at->x * 16, at->y * 16, at->w * 16, at->h * 16);
-    const uis_encode_request request = {.picture = &crop,
-                                        .constant = idr || !mb_info ? NULL : r->constant,
-                                        .force_idr = idr,
-                                        .deblock = deblock};
+    uis_encode_request request = {.constant = idr || !mb_info ? NULL : r->constant,
+                                  .force_idr = idr,
+                                  .deblock = deblock};
+    uis_source_view crop;
     uis_encoded picture;
     const uint64_t begin = uis_now_ns();
+    if (source->kind->view(source, UIS_PLANES_NEWEST, at, &crop, err, err_size) != 0)
+        return -1;
+    uis_source_request(&crop, &request);
     if (r->backend->encode(r->encoder, &request, &picture, err, err_size) != 0)
         return -1;
     const uint64_t encoded = uis_now_ns();

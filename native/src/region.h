@@ -6,6 +6,7 @@
 
 #include "mv_check.h"
 #include "pixels.h"
+#include "source.h"
 
 typedef struct uis_region {
     uis_mb_rect at;   /* guard included */
@@ -43,8 +44,7 @@ void uis_region_note_changes(uis_region *region, const uint64_t *changed, uint32
  * belong to the guard. */
 bool uis_region_border_is_constant(const uis_region *region);
 
-/* Codes the region of `source` (the whole frame), reads what came out, and counts its
- * leaks. 0 or -1. */
-int uis_region_encode(uis_region *region, const uis_i420 *source, uint64_t now, bool idr,
-                      bool deblock, bool mb_info, char *err, size_t err_size);
+/* Codes the region of the newest frame, reads what came out, and counts its leaks. 0 or -1. */
+int uis_region_encode(uis_region *region, uis_source *source, uint64_t now, bool idr, bool deblock,
+                      bool mb_info, char *err, size_t err_size);
 #endif

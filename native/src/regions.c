@@ -220,21 +220,34 @@ bool uis_regions_ring_changed(const uis_regions *r, const uis_mb_rect *at, const
     return false;
 }
 
-void uis_regions_copy_outside(const uis_regions *r, const uis_i420 *from, const uint64_t *changed,
-                              uint64_t since, uis_i420 *to) {
-    for (uint32_t y = 0; y < r->height; y++)
-        for (uint32_t x = 0; x < r->width;) {
-            const uint32_t begin = x, at = y * r->width;
-            while (x < r->width && r->owner[at + x] == 0 && changed[at + x] > since)
-                x++;
-            if (x == begin) {
-                x++;
-                continue;
-            }
-            const uis_i420 a = uis_i420_crop(from, begin * 16, y * 16, (x - begin) * 16, 16);
-            uis_i420 b = uis_i420_crop(to, begin * 16, y * 16, (x - begin) * 16, 16);
-            uis_i420_copy(&a, &b);
-        }
+void uis_regions_mark_outside(const uis_regions *r, const uint64_t *changed, uint64_t since,
+                              uint8_t *marks) {
+    for (uint32_t i = 0; i < r->width * r->height; i++)
+        marks[i] = r->owner[i] == 0 && changed[i] > since;
+}
+
+static bool all_marked(const uint8_t *marks, uint32_t count) {
+    return memchr(marks, 0, count) == NULL;
+}
+
+bool uis_next_marked_rect(uint8_t *marks, uint32_t width, uint32_t height, uint32_t *from,
+                          uis_mb_rect *out) {
+    uint32_t i = *from;
+    while (i < width * height && !marks[i])
+        i++;
+    *from = i;
+    if (i == width * height)
+        return false;
+    const uint32_t x = i % width, y = i / width;
+    uint32_t w = 1, h = 1;
+    while (x + w < width && marks[i + w])
+        w++;
+    while (y + h < height && all_marked(marks + i + (size_t)h * width, w))
+        h++;
+    for (uint32_t row = 0; row < h; row++)
+        memset(marks + i + (size_t)row * width, 0, w);
+    *out = (uis_mb_rect){x, y, w, h};
+    return true;
 }
 
 uis_mb_rect uis_mb_rect_grown(const uis_mb_rect *at, uint32_t by, uint32_t mb_width,

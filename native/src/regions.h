@@ -71,9 +71,15 @@ bool uis_regions_ring_changed(const uis_regions *regions, const uis_mb_rect *at,
 bool uis_changed_outside(const uis_mb_rect *at, const uint64_t *changed, uint64_t since,
                          uint32_t mb_width, uint32_t mb_height); /* anywhere but in `at` */
 
-/* Copies encoder 1's macroblocks that changed after `since`. */
-void uis_regions_copy_outside(const uis_regions *regions, const uis_i420 *from,
-                              const uint64_t *changed, uint64_t since, uis_i420 *to);
+/* Marks encoder 1's macroblocks that changed after `since` with 1, others with 0. */
+void uis_regions_mark_outside(const uis_regions *regions, const uint64_t *changed, uint64_t since,
+                              uint8_t *marks);
+
+/* Takes a rectangle of macroblocks that are all marked out of `marks` (width x height bytes),
+ * and clears it there: called until there is none, it gives every mark once. `*from` is 0 at
+ * first. False: none is left. */
+bool uis_next_marked_rect(uint8_t *marks, uint32_t width, uint32_t height, uint32_t *from,
+                          uis_mb_rect *out);
 
 /* The bounding box of two. */
 uis_mb_rect uis_mb_rect_united(const uis_mb_rect *a, const uis_mb_rect *b);

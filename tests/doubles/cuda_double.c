@@ -2,10 +2,13 @@
  * A double of libcuda.so.1 for tests: the host's memory plays the device. It has what an
  * encoder needs (devices, primary contexts, memory, copies, streams, arrays, memory that
  * comes as a file descriptor), checks contexts and bounds, and refuses the rest with
- * CUDA_ERROR_NOT_SUPPORTED. It proves nothing about a GPU.
+ * CUDA_ERROR_NOT_SUPPORTED. It proves nothing about a GPU. Kernels it cannot run: those of
+ * device_pixels.cu it plays in C, known by their names (cuda_kernels.c).
  *
  * UISPLICE_DOUBLE_DEVICES: how many devices there are (1). */
 #define _GNU_SOURCE
+#include "cuda_kernels.h"
+
 #include <ffnvcodec/dynlink_cuda.h>
 
 #include <pthread.h>
@@ -25,7 +28,10 @@ enum {
     NOT_INITIALIZED = 3,
     INVALID_DEVICE = 101,
     INVALID_CONTEXT = 201,
+    INVALID_IMAGE = 200,
     INVALID_HANDLE = 400,
+    NOT_FOUND = 500,
+    ILLEGAL_ADDRESS = 700,
     NOT_SUPPORTED = 801,
 };
 
@@ -50,6 +56,10 @@ struct CUextMemory_st {
 };
 struct CUmipmappedArray_st {
     struct CUarray_st level;
+};
+
+struct CUmod_st {
+    char nothing;
 };
 
 /* Memory of the "device": what is not in here is no device pointer. */
@@ -525,6 +535,47 @@ CUresult cuMipmappedArrayDestroy(CUmipmappedArray a) {
     return CUDA_SUCCESS;
 }
 
+DRIVER(cuModuleLoadData);
+CUresult cuModuleLoadData(CUmodule *module, const void *image) {
+    NEED_CONTEXT;
+    NEED(module && image);
+    if (!strstr(image, ".version") || !strstr(image, ".target"))
+        return (CUresult)INVALID_IMAGE; /* no PTX */
+    *module = calloc(1, sizeof **module);
+    return *module ? CUDA_SUCCESS : (CUresult)OUT_OF_MEMORY;
+}
+
+DRIVER(cuModuleUnload);
+CUresult cuModuleUnload(CUmodule module) {
+    NEED_CONTEXT;
+    NEED(module);
+    free(module);
+    return CUDA_SUCCESS;
+}
+
+DRIVER(cuModuleGetFunction);
+CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
+    NEED_CONTEXT;
+    NEED(function && module && name);
+    *function = (CUfunction)(uintptr_t)double_find_kernel(name);
+    return *function ? CUDA_SUCCESS : (CUresult)NOT_FOUND;
+}
+
+DRIVER(cuLaunchKernel);
+CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y,
+                        unsigned int grid_z, unsigned int block_x, unsigned int block_y,
+                        unsigned int block_z, unsigned int shared, CUstream stream, void **arguments,
+                        void **extra) {
+    (void)stream;
+    NEED_CONTEXT;
+    NEED(function && grid_x && grid_y && grid_z == 1 && block_z == 1 && !shared && arguments &&
+         !extra);
+    const double_launch how = {{grid_x, grid_y}, {block_x, block_y}, arguments, is_device_memory};
+    return ((const double_kernel *)(const void *)function)->play(&how)
+               ? CUDA_SUCCESS
+               : (CUresult)ILLEGAL_ADDRESS;
+}
+
 static const struct {
     int result;
     const char *name, *text;
@@ -535,6 +586,9 @@ static const struct {
     {NOT_INITIALIZED, "CUDA_ERROR_NOT_INITIALIZED", "initialization error"},
     {INVALID_DEVICE, "CUDA_ERROR_INVALID_DEVICE", "invalid device ordinal"},
     {INVALID_CONTEXT, "CUDA_ERROR_INVALID_CONTEXT", "invalid device context"},
+    {INVALID_IMAGE, "CUDA_ERROR_INVALID_IMAGE", "device kernel image is invalid"},
+    {NOT_FOUND, "CUDA_ERROR_NOT_FOUND", "named symbol not found"},
+    {ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"},
     {INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"},
     {NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported"},
 };

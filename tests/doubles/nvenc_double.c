@@ -2,7 +2,8 @@
  * A double of libnvidia-encode.so.1 for tests. It exports the real entry points, fills the
  * function list, and refuses what the header does not allow: versions of structures,
  * reserved fields that are not zero, handles that are not its own, calls in the wrong order.
- * It codes with libx264, from memory that the CUDA double calls the device's. It proves that a
+ * It codes with libx264, from memory that the CUDA double calls the device's (or a real
+ * libcuda: then it is copied to the host first). It proves that a
  * client follows the header, and nothing about a GPU: neither speed, nor quality, nor what a
  * chip writes.
  *
@@ -10,6 +11,8 @@
  * first session was opened (1), T times (from then on, always). The names are in `faults`.
  * UISPLICE_DOUBLE_MIN=WIDTHxHEIGHT: the smallest picture (145x49, as on recent cards). */
 #define _GNU_SOURCE
+#include <dlfcn.h>
+#include <ffnvcodec/dynlink_cuda.h>
 #include <ffnvcodec/nvEncodeAPI.h>
 
 #include <libyuv.h>
@@ -708,15 +711,50 @@ static bool put(buffer *b, const uint8_t *data, size_t size) {
     return true;
 }
 
-static void load(session *s, const resource *from) {
+/* Where the host can read a registered picture: as it lies, if the CUDA double plays its device;
+ * from a real one (the context is current) a copy, which *copy frees. NULL: it cannot. */
+static const uint8_t *readable(const session *s, const resource *from, uint8_t **copy) {
+    const char *chosen = getenv("UISPLICE_CUDA_LIBRARY");
+    void *cuda = dlopen(chosen && *chosen ? chosen : "libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+    if (!cuda || dlsym(cuda, "uisplice_double_name")) {
+        if (cuda)
+            dlclose(cuda);
+        return from->how.resourceToRegister;
+    }
+    const bool nv12 = from->how.bufferFormat != NV_ENC_BUFFER_FORMAT_ARGB;
+    const size_t rows = nv12 ? (size_t)s->height * 3 / 2 : s->height;
+    tcuMemcpy2D_v2 *memcpy_2d;
+    *(void **)&memcpy_2d = dlsym(cuda, "cuMemcpy2D_v2");
+    *copy = malloc(from->how.pitch * rows);
+    const CUDA_MEMCPY2D how = {.srcMemoryType = CU_MEMORYTYPE_DEVICE,
+                               .srcDevice = (CUdeviceptr)(uintptr_t)from->how.resourceToRegister,
+                               .srcPitch = from->how.pitch,
+                               .dstMemoryType = CU_MEMORYTYPE_HOST,
+                               .dstHost = *copy,
+                               .dstPitch = from->how.pitch,
+                               .WidthInBytes = nv12 ? s->width : (size_t)s->width * 4,
+                               .Height = rows};
+    const bool there = *copy && memcpy_2d && memcpy_2d(&how) == CUDA_SUCCESS;
+    dlclose(cuda);
+    return there ? *copy : NULL;
+}
+
+static bool load(session *s, const resource *from) {
     const int width = (int)s->width, height = (int)s->height, pitch = (int)from->how.pitch;
-    const uint8_t *pixels = from->how.resourceToRegister;
+    uint8_t *copy = NULL;
+    const uint8_t *pixels = readable(s, from, &copy);
+    if (!pixels) {
+        free(copy);
+        return false;
+    }
     uint8_t *u = s->planes + (size_t)width * s->height, *v = u + (size_t)width * s->height / 4;
     if (from->how.bufferFormat == NV_ENC_BUFFER_FORMAT_ARGB)
         ARGBToI420(pixels, pitch, s->planes, width, u, width / 2, v, width / 2, width, height);
     else
         NV12ToI420(pixels, pitch, pixels + (size_t)pitch * s->height, pitch, s->planes, width, u,
                    width / 2, v, width / 2, width, height);
+    free(copy);
+    return true;
 }
 
 static NVENCSTATUS NVENCAPI encode(void *encoder, NV_ENC_PIC_PARAMS *p) {
@@ -747,7 +785,7 @@ static NVENCSTATUS NVENCAPI encode(void *encoder, NV_ENC_PIC_PARAMS *p) {
     const NVENCSTATUS failed = fault(ENCODE);
     if (failed != NV_ENC_SUCCESS)
         return failed;
-    load(s, r);
+    REQUIRE(load(s, r), NV_ENC_ERR_GENERIC);
     const int width = (int)s->width;
     x264_picture_t in, out;
     x264_picture_init(&in);

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from harness.native import native
 from harness.recorder import Recorder, RecorderSettings, Recording
 from harness.ring import FrameRing, VideoRegion
+from support.device import DeviceFrames
 
 Frame = npt.NDArray[np.uint8]  # (height, width, 4), B G R A
 
@@ -58,13 +59,30 @@ class Feeder:
         slot.damage_count = len(damage or ())
         for rect, (x, y, w, h) in zip(slot.damage, damage or (), strict=False):
             rect.x, rect.y, rect.w, rect.h = x, y, w, h
-        ffi.memmove(lib.uis_ring_slot_pixels(slot), frame.tobytes(), frame.nbytes)
+        self._store(slot, frame)
         lib.uis_ring_publish(self.ring.pointer, slot)
+
+    def _store(self, slot: Any, frame: Frame) -> None:
+        lib, ffi = self._native.lib, self._native.ffi
+        ffi.memmove(lib.uis_ring_slot_pixels(slot), frame.tobytes(), frame.nbytes)
+
+
+class DeviceFeeder(Feeder):
+    """Leaves the pixels on the GPU, and says so in the ring."""
+
+    def __init__(self, ring: FrameRing, frames: DeviceFrames) -> None:
+        super().__init__(ring)
+        self._frames = frames
+
+    def _store(self, slot: Any, frame: Frame) -> None:
+        self._frames.add(slot.sequence, frame)
+        slot.flags |= self._native.lib.UIS_SLOT_ON_DEVICE
 
 
 @contextlib.contextmanager
-def host(ring: FrameRing, spool: BinaryIO | None = None) -> Iterator[Any]:
-    """An encoder host on threads of this process, where the layer has its own."""
+def host(ring: FrameRing, spool: BinaryIO | None = None, frames: Any = None) -> Iterator[Any]:
+    """An encoder host on threads of this process, where the layer has its own. `frames`:
+    `uis_device_frames`, where it keeps some on a GPU."""
     lib, ffi = native().lib, native().ffi
     out = ffi.new("uis_encode_host **")
     error = ffi.new("char[]", 512)
@@ -72,7 +90,7 @@ def host(ring: FrameRing, spool: BinaryIO | None = None) -> Iterator[Any]:
     rc = lib.uis_encode_host_open(ring.name.encode(), path.encode(), out, error, 512)
     assert rc == 0, native().text(error)
     try:
-        assert lib.uis_encode_host_start(out[0]) == 0
+        assert lib.uis_encode_host_start(out[0], frames or ffi.NULL) == 0
         yield out[0]
     finally:
         lib.uis_encode_host_close(out[0])
@@ -87,13 +105,15 @@ def record(
     spool: BinaryIO | None = None,
     damage: Sequence[tuple[int, int, int, int]] | None = None,
     encode: Literal["recorder", "layer"] = "recorder",
+    device: DeviceFrames | None = None,
     **settings_: Any,
 ) -> Recording:
     """Records one entry a tick: a new frame (or None: no present) and the videos then.
 
     The frame standing at the start is `first`, as large as the view; later ones may have
     other sizes. `damage` is what every present says; `settings_` are RecorderSettings'.
-    `encode` "layer": an encoder host of this process codes what the recorder then takes.
+    `encode` "layer": an encoder host of this process codes what the recorder then takes, and
+    `device` keeps the frames on a GPU for it.
     """
     height, width = first.shape[:2]
     # At once, and however large: what is tested here is what comes of it.
@@ -102,8 +122,8 @@ def record(
     )
     with FrameRing(width, height, slots=24, encode=encode) as ring, contextlib.ExitStack() as stack:
         if encode == "layer":
-            stack.enter_context(host(ring, spool))
-        feeder = Feeder(ring)
+            stack.enter_context(host(ring, spool, device.table if device else None))
+        feeder = DeviceFeeder(ring, device) if device else Feeder(ring)
         recorder = Recorder(settings, ring, path, spool)
         try:
             feeder.present(first)

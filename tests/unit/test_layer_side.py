@@ -37,7 +37,7 @@ from harness.native import native
 lib, ffi = native().lib, native().ffi
 out, error = ffi.new("uis_encode_host **"), ffi.new("char[]", 512)
 assert lib.uis_encode_host_open(sys.argv[1].encode(), b"", out, error, 512) == 0
-assert lib.uis_encode_host_start(out[0]) == 0
+assert lib.uis_encode_host_start(out[0], ffi.NULL) == 0
 print("started", flush=True)
 time.sleep(60)
 """

@@ -294,6 +294,16 @@ void uis_capture_publish(uis_ring_slot *slot) {
         raise_state(UIS_WRITER_PRESENTING);
 }
 
+void uis_capture_announce(const uis_frame *frame) {
+    uis_ring_slot *slot = uis_capture_begin(frame);
+    if (!slot) {
+        uis_capture_lost();
+        return;
+    }
+    slot->flags |= UIS_SLOT_ON_DEVICE;
+    uis_capture_publish(slot);
+}
+
 void uis_capture_cancel(uis_ring_slot *slot) {
     uis_ring_cancel(ring, slot);
 }

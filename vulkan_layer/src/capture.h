@@ -75,6 +75,9 @@ uint32_t uis_capture_slots(void);
 uis_ring_slot *uis_capture_begin(const uis_frame *frame);
 /* The slot's pixels are there. In the order of the presents. */
 void uis_capture_publish(uis_ring_slot *slot);
+/* The frame is on the GPU (device_frame.h), ready: publishes what the ring says of it, without
+ * pixels, or counts the present as lost. In the order of the presents. */
+void uis_capture_announce(const uis_frame *frame);
 /* They never will be: frees the slot; the present is the caller's to count. */
 void uis_capture_cancel(uis_ring_slot *slot);
 

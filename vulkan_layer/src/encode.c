@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device_frame.h"
 #include "log.h"
 #include "uisplice/encode_host.h"
 
@@ -16,6 +17,46 @@ static __typeof__(uis_encode_host_start) *host_start;
 static __typeof__(uis_encode_host_close) *host_close;
 static uis_encode_host *host;
 static char problem[400]; /* why there is no host; empty: there is one */
+
+/* --- frames on the GPU, as the host takes them --- */
+
+static int32_t take(uint64_t sequence, uis_taken_frame *out) {
+    uis_device_frame frame;
+    if (!sequence || !uis_device_frame_take(sequence, &frame))
+        return 0;
+    *out = (uis_taken_frame){.image = {.address = frame.address,
+                                       .pitch = frame.pitch,
+                                       .width = frame.width,
+                                       .height = frame.height,
+                                       .context = frame.context},
+                             .sequence = frame.sequence,
+                             .slot = frame.slot};
+    return 1;
+}
+
+/* As much of a frame as releasing and copying it need. */
+static uis_device_frame frame_of(const uis_taken_frame *taken) {
+    return (uis_device_frame){.address = taken->image.address,
+                              .pitch = taken->image.pitch,
+                              .width = taken->image.width,
+                              .height = taken->image.height,
+                              .context = taken->image.context,
+                              .sequence = taken->sequence,
+                              .slot = taken->slot};
+}
+
+static void release(const uis_taken_frame *taken) {
+    const uis_device_frame frame = frame_of(taken);
+    uis_device_frame_release(&frame);
+}
+
+static int32_t download(const uis_taken_frame *taken, uint8_t *pixels, size_t stride) {
+    const uis_device_frame frame = frame_of(taken);
+    return uis_device_frame_download(&frame, pixels, stride) ? 0 : -1;
+}
+
+static const uis_device_frames device_frames = {
+    .take = take, .release = release, .download = download};
 
 /* NULL, or the name that is missing. */
 static const char *find_functions(void *library) {
@@ -61,7 +102,7 @@ void uis_encode_attach(const char *name) {
 const char *uis_encode_start(void) {
     if (!host)
         return problem;
-    if (host_start(host) == 0)
+    if (host_start(host, &device_frames) == 0)
         return NULL;
     return "no thread can be started";
 }

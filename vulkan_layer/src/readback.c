@@ -111,6 +111,13 @@ static void finish(uis_job *job) {
     }
     if (copying)
         uis_zero_copy_publish(image);
+    if (uis_zero_copy_alone(swapchain, image)) {
+        /* The ring names it once it is there to be taken. */
+        if (copying)
+            uis_capture_announce(&image->frame);
+        else
+            uis_capture_lost();
+    }
     if ((image->capture || image->on_device) && image->frame.sequence % COST_EVERY == 0)
         uis_capture_costs();
     pthread_mutex_lock(&swapchain->lock);

@@ -574,7 +574,7 @@ static VkResult present_one(uis_swapchain *swapchain, uis_queue *queue,
         uis_zero_copy_prepare(swapchain);
         image->on_device = uis_zero_copy_wants(swapchain);
         /* Pixels for the CPU only where somebody asks for them. */
-        if (!image->on_device || swapchain->device->instance->capture != UIS_CAPTURE_DEVICE) {
+        if (!uis_zero_copy_alone(swapchain, image)) {
             image->capture = uis_readback_prepare(swapchain, image, queue->family);
             if (!image->capture)
                 uis_capture_lost();
@@ -588,8 +588,11 @@ static VkResult present_one(uis_swapchain *swapchain, uis_queue *queue,
             uis_capture_lost();
             uis_capture_fail("submitting the copy failed (VkResult %d)", result);
         }
-        if (image->on_device)
+        if (image->on_device) {
             uis_capture_device_count(UIS_DEVICE_LOST, 1);
+            if (uis_zero_copy_alone(swapchain, image))
+                uis_capture_lost();
+        }
         pthread_mutex_lock(&swapchain->lock);
         image->state = UIS_IMAGE_ACQUIRED;
         if (result == VK_ERROR_DEVICE_LOST)

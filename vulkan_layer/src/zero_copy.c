@@ -282,6 +282,10 @@ bool uis_zero_copy_wants(const uis_swapchain *swapchain) {
     return swapchain->on_device && !__atomic_load_n(&swapchain->on_device_failed, __ATOMIC_ACQUIRE);
 }
 
+bool uis_zero_copy_alone(const uis_swapchain *swapchain, const uis_image *image) {
+    return image->on_device && swapchain->device->instance->capture == UIS_CAPTURE_DEVICE;
+}
+
 void uis_zero_copy_abandon(uis_swapchain *swapchain, const char *why) {
     uis_capture_device_count(UIS_DEVICE_LOST, 1);
     __atomic_store_n(&swapchain->on_device_failed, true, __ATOMIC_RELEASE);

@@ -71,6 +71,8 @@ VkSemaphore uis_zero_copy_signal(uis_image *image, uint64_t *value);
 
 /* True while presents of the swapchain are to be copied on the GPU. */
 bool uis_zero_copy_wants(const uis_swapchain *swapchain);
+/* A present that is copied on the GPU and nowhere else. */
+bool uis_zero_copy_alone(const uis_swapchain *swapchain, const uis_image *image);
 /* Enqueues CUDA's wait and copy of a present that was submitted. False: lost, counted. */
 bool uis_zero_copy_begin(uis_swapchain *swapchain, uis_image *image);
 /* Waits until the copy is done; the present's fence has signalled. False: lost, counted. */

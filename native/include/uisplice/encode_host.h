@@ -9,6 +9,7 @@
 #define UISPLICE_ENCODE_HOST_H
 
 #include "uisplice/frame_ring.h"
+#include "uisplice/image.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,11 +24,13 @@ typedef struct uis_encode_host uis_encode_host;
 int uis_encode_host_open(const char *name, const char *spool, uis_encode_host **out, char *err,
                          size_t err_size);
 
-/* Starts the threads, which block all signals: this process captures the main window now. They
+/* Starts the threads, which block all signals: this process captures the main window now.
+ * `frames` are those that it keeps on the GPU (slots with UIS_SLOT_ON_DEVICE), NULL: none; the
+ * functions must stay callable until close, and are called by these threads. The threads
  * wait until no other process has the role and the recorder gave its settings, encode until
  * the recording ends or nobody reads, and say what fails through the link. Returns at once;
  * again: does nothing. 0 or a negative errno. */
-int uis_encode_host_start(uis_encode_host *host);
+int uis_encode_host_start(uis_encode_host *host, const uis_device_frames *frames);
 
 /* Ends the threads (a recording that runs breaks off, saying so), unmaps, frees. NULL is fine. */
 void uis_encode_host_close(uis_encode_host *host);

@@ -39,7 +39,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 /* cffi: begin */
 #define UIS_RING_MAGIC 0x52534955 /* "UISR" */
-#define UIS_RING_VERSION 4
+#define UIS_RING_VERSION 5
 #define UIS_RING_SLOT_HEADER 4096 /* bytes before a slot's pixels */
 #define UIS_RING_MAX_DAMAGE 16
 #define UIS_RING_MAX_REGIONS 8
@@ -57,6 +57,7 @@ extern "C" {
 
 /* Slot flags. */
 #define UIS_SLOT_DAMAGE_MISSING 1 /* no damage came with the present: all of it */
+#define UIS_SLOT_ON_DEVICE 2      /* its pixels are on the GPU, under the same sequence (image.h) */
 
 /* writer_state: how far the layer has come. */
 #define UIS_WRITER_NONE 0       /* no layer has attached */
@@ -98,6 +99,10 @@ typedef struct uis_device_capture {
     uint32_t copy_ns;    /* (atomic) median, present to pixels on the GPU */
     uint32_t reserved;
     char fallback[256]; /* why frames do not stay on the GPU; empty: they do, or need not */
+    /* Said by the encoders in the layer's process. */
+    uint64_t encoded;           /* (atomic) frames that were encoded from there */
+    uint64_t downloaded;        /* (atomic) those that were copied to the host for it */
+    char download_reason[256];  /* why, of the last one */
 } uis_device_capture;
 
 typedef struct uis_ring_header {
@@ -203,7 +208,7 @@ void uis_ring_drop_reader(uis_ring *ring);
 
 /* Any thread. Copies the newest frame that the reader holds, for a diagnosis: what it says
  * of itself to `said`, its rows without gaps to `out` of `size` bytes. 0; -ENOENT: none is
- * held; -EAGAIN: it was let go meanwhile; -EPROTO: it does not fit its slot; -ENOSPC: `out`
+ * held; -ENODATA: its pixels are on the GPU; -EAGAIN: it was let go meanwhile; -EPROTO: it does not fit its slot; -ENOSPC: `out`
  * is too small. */
 int uis_ring_copy_held(uis_ring *ring, uis_ring_slot *said, uint8_t *out, size_t size);
 

@@ -5,6 +5,7 @@
 #define UISPLICE_PIPELINE_H
 
 #include "uisplice/dirty_map.h"
+#include "uisplice/image.h"
 #include "uisplice/recorder.h"
 
 #ifdef __cplusplus
@@ -31,6 +32,21 @@ int uis_pipeline_tick(uis_pipeline *pipeline, const uis_bgra *now, const uis_bgr
                       const uis_rect *damage, const uis_video_region *regions,
                       uint32_t region_count, uint64_t present_ns, uis_tick *tick, char *err,
                       size_t err_size);
+
+/* The same for frames that may be on the device. */
+int uis_pipeline_tick_image(uis_pipeline *pipeline, const uis_image *now, const uis_image *before,
+                            const uis_rect *damage, const uis_video_region *regions,
+                            uint32_t region_count, uint64_t present_ns, uis_tick *tick, char *err,
+                            size_t err_size);
+
+/* The CUDA context (CUcontext) that frames of the device must belong to; NULL: they must be in
+ * host memory, because the encoder takes them from there, or because pixels are measured. */
+void *uis_pipeline_context(const uis_pipeline *pipeline);
+
+/* Before the first tick, where there is such a context: frames stay on the device from now on;
+ * what comes in host memory all the same is uploaded, and squared errors are not measured. 0,
+ * or -1 with a sentence: everything is as before. */
+int uis_pipeline_use_device(uis_pipeline *pipeline, char *err, size_t err_size);
 
 /* The next tick's picture shall be a keyframe, whether anything changed or not. */
 void uis_pipeline_request_keyframe(uis_pipeline *pipeline);
