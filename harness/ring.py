@@ -161,7 +161,8 @@ class FrameRing:
 
     def held_frame(self) -> CapturedFrame | None:
         """A copy of the frame that stands on the recorder's side, the last one it took; None
-        where it has taken none, or where its pixels are on the GPU. Costs the caller a copy, and the recorder nothing."""
+        where it has taken none, or where its pixels are on the GPU. Costs the caller a copy, and
+        the recorder nothing."""
         ffi, lib = self._native.ffi, self._native.lib
         width, height = self._header.max_width, self._header.max_height
         room = np.empty(width * height * 4, np.uint8)

@@ -72,6 +72,7 @@ typedef struct local_recorder {
                                     encoded where they are */
     bool device_tried;           /* that was settled */
     bool begun;                  /* the pipeline had its first frame */
+    const char *early_problem;   /* with a frame that came before the recording; NULL: none */
     char device_error[256];
     uint32_t window_width, window_height; /* of the frame taken last; 0: none yet */
     canvas canvases[2]; /* for frames that are copied; one is on screen, one is written */
@@ -401,6 +402,8 @@ static uint64_t idle(local_recorder *r) {
         uint32_t seen =
             __atomic_load_n(&uis_ring_get_header(r->ring)->publish_word, __ATOMIC_ACQUIRE);
         arrivals a = take_arrivals(r, 0);
+        if (a.broken)
+            r->early_problem = a.broken;
         if (a.newest.on_device)
             try_device(r, &a.newest.image.device); /* kernels are compiled before the clock runs */
         if (a.newest.slot)
@@ -569,7 +572,9 @@ static void *run(void *argument) {
             a.dropped = 0;
             if (!a.newest.slot) {
                 record_free(item);
-                finish(r, "no frame had been captured when the recording began");
+                finish(r, r->early_problem ? r->early_problem
+                                           : "no frame had been captured when the recording "
+                                             "began");
                 return NULL;
             }
         }
