@@ -36,7 +36,7 @@ from .metrics import Mark
 from .native import LIBRARY, layer_dir
 from .observer import Observer
 from .page_setup import NetworkShaper, StorageState, restore
-from .recorder import Recorder, RecorderSettings, Recording
+from .recorder import EncoderName, Recorder, RecorderSettings, Recording
 from .result import Evidence
 from .ring import DeviceFrames, FrameRing
 from .scenario import Locator, Network
@@ -91,6 +91,16 @@ class SessionSettings:
     network: Network = field(default_factory=Network)
     reduced_motion: bool = False
     variables: tuple[tuple[str, str], ...] = ()
+
+    def keeps_frames_on_device(self, encoder: EncoderName, *, taped: bool) -> bool:
+        """Whether captured frames should stay on the GPU: `encoder`, which codes, takes them
+        there, and nobody asks for pixels."""
+        return (
+            self.encode == "layer"
+            and encoder == "nvenc"
+            and self.wsi == "virtual"
+            and not (self.pixels or self.recorder.measure or taped)
+        )
 
 
 def require_vulkan_driver(environment: Mapping[str, str] = os.environ) -> None:
@@ -248,20 +258,15 @@ class Session:
             layer,
             encoders=folder / LIBRARY,
             spool=spool,
-            capture="device" if self._frames_may_stay() else "host",
+            capture=self._capture(),
         )
 
-    def _frames_may_stay(self) -> bool:
-        """On the GPU: NVENC takes them there, and nobody asks for pixels."""
-        s, chosen = self.settings, self._encoder
-        return (
-            s.encode == "layer"
-            and chosen is not None
-            and chosen.settings.encoder == "nvenc"
-            and s.wsi == "virtual"
-            and not (s.pixels or s.recorder.measure)
-            and self._spool is None
+    def _capture(self) -> Literal["host", "device"]:
+        assert self._encoder is not None
+        keeps = self.settings.keeps_frames_on_device(
+            self._encoder.settings.encoder, taped=self._spool is not None
         )
+        return "device" if keeps else "host"
 
     def __exit__(
         self,

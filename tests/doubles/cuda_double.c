@@ -5,7 +5,9 @@
  * CUDA_ERROR_NOT_SUPPORTED. It proves nothing about a GPU. Kernels it cannot run: those of
  * device_pixels.cu it plays in C, known by their names (cuda_kernels.c).
  *
- * UISPLICE_DOUBLE_DEVICES: how many devices there are (1). */
+ * UISPLICE_DOUBLE_DEVICES: how many devices there are (1).
+ * UISPLICE_DOUBLE_CUDA_FAULT=NAME[@N]: cuModuleLoadData or cuLaunchKernel fails, from the Nth
+ * call on since the variable was set (1). */
 #define _GNU_SOURCE
 #include "cuda_kernels.h"
 
@@ -32,6 +34,7 @@ enum {
     INVALID_HANDLE = 400,
     NOT_FOUND = 500,
     ILLEGAL_ADDRESS = 700,
+    LAUNCH_FAILED = 719,
     NOT_SUPPORTED = 801,
 };
 
@@ -535,11 +538,24 @@ CUresult cuMipmappedArrayDestroy(CUmipmappedArray a) {
     return CUDA_SUCCESS;
 }
 
+/* True if the call is to fail. `calls` counts those of its kind. */
+static bool is_to_fail(const char *name, unsigned *calls) {
+    const char *text = getenv("UISPLICE_DOUBLE_CUDA_FAULT");
+    const size_t length = strlen(name);
+    const unsigned number = __atomic_add_fetch(calls, 1, __ATOMIC_RELAXED);
+    if (!text || strncmp(text, name, length) != 0) {
+        __atomic_store_n(calls, 0, __ATOMIC_RELAXED); /* counted from when a fault is asked for */
+        return false;
+    }
+    return number >= (text[length] == '@' ? (unsigned)atoi(text + length + 1) : 1);
+}
+
 DRIVER(cuModuleLoadData);
 CUresult cuModuleLoadData(CUmodule *module, const void *image) {
     NEED_CONTEXT;
     NEED(module && image);
-    if (!strstr(image, ".version") || !strstr(image, ".target"))
+    static unsigned calls;
+    if (is_to_fail("cuModuleLoadData", &calls) || !strstr(image, ".version") || !strstr(image, ".target"))
         return (CUresult)INVALID_IMAGE; /* no PTX */
     *module = calloc(1, sizeof **module);
     return *module ? CUDA_SUCCESS : (CUresult)OUT_OF_MEMORY;
@@ -570,6 +586,9 @@ CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsigned int g
     NEED_CONTEXT;
     NEED(function && grid_x && grid_y && grid_z == 1 && block_z == 1 && !shared && arguments &&
          !extra);
+    static unsigned calls;
+    if (is_to_fail("cuLaunchKernel", &calls))
+        return (CUresult)LAUNCH_FAILED;
     const double_launch how = {{grid_x, grid_y}, {block_x, block_y}, arguments, is_device_memory};
     return ((const double_kernel *)(const void *)function)->play(&how)
                ? CUDA_SUCCESS
@@ -589,6 +608,7 @@ static const struct {
     {INVALID_IMAGE, "CUDA_ERROR_INVALID_IMAGE", "device kernel image is invalid"},
     {NOT_FOUND, "CUDA_ERROR_NOT_FOUND", "named symbol not found"},
     {ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"},
+    {LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"},
     {INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"},
     {NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported"},
 };

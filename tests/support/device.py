@@ -40,14 +40,14 @@ class _Copy(ctypes.Structure):
 
 
 class Gpu:
-    """The first device's primary context; memory that was allocated goes with `close`."""
+    """A device's primary context; memory that was allocated goes with `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, ordinal: int = 0) -> None:
         self._cuda = ctypes.CDLL(os.environ.get("UISPLICE_CUDA_LIBRARY") or "libcuda.so.1")
         self._memory: list[ctypes.c_uint64] = []
         self._device = ctypes.c_int()
         self._call("cuInit", 0)
-        self._call("cuDeviceGet", ctypes.byref(self._device), 0)
+        self._call("cuDeviceGet", ctypes.byref(self._device), ordinal)
         self._context = ctypes.c_void_p()
         self._call("cuDevicePrimaryCtxRetain", ctypes.byref(self._context), self._device)
 

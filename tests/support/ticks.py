@@ -25,6 +25,7 @@ _NOTHING: dict[str, Any] = {
     "dirty": Rect(0, 0, 0, 0),
     "region": Rect(0, 0, 0, 0),
     "region_rects": (),
+    "measured": True,
 }
 _FLAGS = ("keyframe", "region_idr", "fallback", "deblocked")
 

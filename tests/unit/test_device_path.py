@@ -29,12 +29,15 @@ from test_window_size import SMALLER
 
 from harness.browser import LayerEnvironment
 from harness.checks import access_units, check_recording
+from harness.encoder import choose_encoder
 from harness.metrics import measure
 from harness.native import native
 from harness.pipeline import Pipeline
 from harness.recorder import Picture, Recorder, RecorderSettings, Recording, Tick
 from harness.ring import DeviceFrames as Said
 from harness.ring import FrameRing, VideoRegion
+from harness.run import RunOptions, settings_of
+from harness.scenario import load_scenario
 from harness.session import capture_fact
 from harness.tape import Tape
 from harness.tape_writer import open_spool, write_tape
@@ -263,6 +266,41 @@ def test_who_asks_for_pixels_gets_a_copy(
     assert rings[0].download_reason == why
 
 
+def test_frames_of_another_gpu_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rings: list[Said]
+):
+    doubles.use(monkeypatch, smallest="16x16")
+    monkeypatch.setenv("UISPLICE_DOUBLE_DEVICES", "2")
+    second = Gpu(1)
+    try:
+        device = DeviceFrames(second)
+        recording = recorded(tmp_path / "s.mkv", frames_of([(W, H)], 5), device, encoder="nvenc")
+    finally:
+        second.close()
+    assert recording.error == "" and device.downloaded >= 4
+    assert rings[0].encoded == 0 and "the encoder is on another GPU" in rings[0].download_reason
+
+
+def test_without_kernels_frames_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Gpu, rings: list[Said]
+):
+    monkeypatch.setenv("UISPLICE_DOUBLE_CUDA_FAULT", "cuModuleLoadData")
+    device = DeviceFrames(gpu)
+    recording = recorded(tmp_path / "s.mkv", frames_of([(W, H)], 5), device, encoder="nvenc")
+    assert recording.error == "" and device.downloaded >= 4
+    assert "cuModuleLoadData failed (CUDA_ERROR_INVALID_IMAGE)" in rings[0].download_reason
+
+
+def test_a_gpu_that_fails_ends_the_recording_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Gpu
+):
+    monkeypatch.setenv("UISPLICE_DOUBLE_CUDA_FAULT", "cuLaunchKernel@8")
+    device = DeviceFrames(gpu)
+    recording = recorded(tmp_path / "s.mkv", frames_of([(W, H)], 8), device, encoder="nvenc")
+    assert recording.error == "comparing frames on test double 0 failed"
+    assert 2 <= len(recording.ticks) < 7 and device.held == 0
+
+
 def test_a_tape_asks_for_pixels(tmp_path: Path, gpu: Gpu, rings: list[Said]):
     frames = frames_of([(W, H)], 8)
     with open_spool(tmp_path, named=True) as spool:
@@ -352,6 +390,28 @@ def said(**what: Any) -> Said:
 )  # fmt: skip
 def test_reports_say_where_frames_were(frames: Said, fact: str):
     assert capture_fact(frames) == fact
+
+
+@pytest.mark.parametrize(
+    ("written", "stays"),
+    [
+        ("encode: layer\nencoder: nvenc", True),
+        ("encode: layer", False),
+        ("encoder: nvenc", False),
+        ("encode: layer\nencoder: nvenc\nwsi: passthrough", False),
+        ("encode: layer\nencoder: nvenc\nexpect: {psnr_y: '>= 30 dB'}", False),
+        ("encode: layer\nencoder: nvenc\nexpect: {ssim: '>= 0.9'}", False),
+    ],
+)
+@pytest.mark.usefixtures("gpu")
+def test_who_leaves_frames_on_the_gpu(tmp_path: Path, written: str, stays: bool):
+    file = tmp_path / "s.yaml"
+    (tmp_path / "index.html").write_text("<p>x")
+    file.write_text(f"open: index.html\n{written}\nwait: 1s\n")
+    chosen = settings_of(load_scenario(file), tmp_path, RunOptions())
+    encoder = choose_encoder(chosen.recorder)
+    assert chosen.keeps_frames_on_device(encoder.settings.encoder, taped=False) is stays
+    assert not chosen.keeps_frames_on_device(encoder.settings.encoder, taped=True)
 
 
 def test_the_environment_has_the_last_word(tmp_path: Path):
