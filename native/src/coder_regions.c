@@ -38,7 +38,8 @@ int uis_coder_open_region(uis_picture_coder *c, const uis_wanted_region *wanted,
  * start over; -1: failed. */
 static int encode_region(uis_picture_coder *c, uis_region *r, bool idr, bool deblock,
                          uis_tick *tick, char *err, size_t err_size) {
-    if (uis_region_encode(r, c->source, c->fed, idr, deblock, c->config.mb_info, err, err_size) != 0)
+    if (uis_region_encode(r, c->source, c->fed, idr, deblock, c->config.mb_info, err, err_size) !=
+        0)
         return -1;
     tick->encode_ns += r->encode_ns;
     tick->read_ns += r->read_ns;

@@ -188,9 +188,8 @@ static void show(uis_picture_coder *c, const uis_encoded *picture, const uis_mb_
                 c->shown.digests[y * c->mb_width + i] =
                     uis_digest_mb(&c->shown.picture, i, y, c->config.width, c->config.height);
                 if (source)
-                    c->shown.sse[y * c->mb_width + i] =
-                        uis_sse_mb(source, &c->shown.picture, i, y, c->config.width,
-                                   c->config.height);
+                    c->shown.sse[y * c->mb_width + i] = uis_sse_mb(
+                        source, &c->shown.picture, i, y, c->config.width, c->config.height);
             }
         }
 }

@@ -123,8 +123,9 @@ void *uis_pipeline_context(const uis_pipeline *p) {
 
 int uis_pipeline_use_device(uis_pipeline *p, char *err, size_t err_size) {
     if (!uis_pipeline_context(p)) {
-        snprintf(err, err_size, p->config.measure ? "pixels are measured"
-                                                  : "the encoder takes pixels from host memory");
+        snprintf(err, err_size,
+                 p->config.measure ? "pixels are measured"
+                                   : "the encoder takes pixels from host memory");
         return -1;
     }
     return uis_picture_coder_use_device(p->coder, err, err_size);

@@ -67,7 +67,7 @@ typedef struct local_recorder {
     bool keyframe_wanted; /* (atomic) */
 
     /* The thread's own. */
-    taken held; /* the frame on screen */
+    taken held;                  /* the frame on screen */
     const char *download_reason; /* why frames on the GPU are copied to the host; NULL: they are
                                     encoded where they are */
     bool device_tried;           /* that was settled */
@@ -280,8 +280,8 @@ static void try_device(local_recorder *r, const uis_device_image *image) {
     }
     const void *context = uis_pipeline_context(r->pipeline);
     if (!context)
-        r->download_reason = r->config.measure ? "pixels are measured"
-                                               : "the encoder takes pixels from host memory";
+        r->download_reason =
+            r->config.measure ? "pixels are measured" : "the encoder takes pixels from host memory";
     else if (context != image->context)
         r->download_reason = "the encoder is on another GPU than Chrome's window, or has another "
                              "context of it (UISPLICE_CUDA_DEVICE chooses it)";
@@ -323,8 +323,7 @@ static canvas *clean_canvas(local_recorder *r, uint32_t width, uint32_t height) 
         return c;
     for (uint32_t y = 0; y < height; y++)
         fill_black(c->pixels + y * stride + 4 * (size_t)width, r->config.width - width);
-    fill_black(c->pixels + height * stride,
-               (size_t)r->config.width * (r->config.height - height));
+    fill_black(c->pixels + height * stride, (size_t)r->config.width * (r->config.height - height));
     c->width = width;
     c->height = height;
     return c;

@@ -29,8 +29,8 @@ struct uis_recorder {
 };
 
 /* Encodes in this process, whatever the ring says of that. `frames` are where slots with
- * UIS_SLOT_ON_DEVICE have their pixels; NULL: such a slot is an error. With a queue_limit (bytes, 0: none)
- * records that nobody takes hold up the clock. Errors as uis_recorder_create. */
+ * UIS_SLOT_ON_DEVICE have their pixels; NULL: such a slot is an error. With a queue_limit (bytes,
+ * 0: none) records that nobody takes hold up the clock. Errors as uis_recorder_create. */
 int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring,
                               const uis_device_frames *frames, size_t queue_limit,
                               uis_recorder **out, char *err, size_t err_size);

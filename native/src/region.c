@@ -65,9 +65,8 @@ bool uis_region_border_is_constant(const uis_region *r) {
 int uis_region_encode(uis_region *r, uis_source *source, uint64_t now, bool idr, bool deblock,
                       bool mb_info, char *err, size_t err_size) {
     const uis_mb_rect *at = &r->at;
-    uis_encode_request request = {.constant = idr || !mb_info ? NULL : r->constant,
-                                  .force_idr = idr,
-                                  .deblock = deblock};
+    uis_encode_request request = {
+        .constant = idr || !mb_info ? NULL : r->constant, .force_idr = idr, .deblock = deblock};
     uis_source_view crop;
     uis_encoded picture;
     const uint64_t begin = uis_now_ns();

@@ -186,9 +186,8 @@ static int device_put(uis_source *base, const uis_mb_rect *at, const uis_i420 *f
                                 .srcPitch = from->y_stride,
                                 .srcXInBytes = at->x * 16,
                                 .srcY = at->y * 16};
-    const CUDA_MEMCPY2D chroma = {.srcMemoryType = CU_MEMORYTYPE_HOST,
-                                  .srcHost = s->chroma,
-                                  .srcPitch = (size_t)at->w * 16};
+    const CUDA_MEMCPY2D chroma = {
+        .srcMemoryType = CU_MEMORYTYPE_HOST, .srcHost = s->chroma, .srcPitch = (size_t)at->w * 16};
     if (uis_cuda_push(&s->cuda, err, err_size) != 0)
         return -1;
     int rc = copy_to_seen(s, at, luma, chroma, err, err_size);

@@ -555,7 +555,8 @@ CUresult cuModuleLoadData(CUmodule *module, const void *image) {
     NEED_CONTEXT;
     NEED(module && image);
     static unsigned calls;
-    if (is_to_fail("cuModuleLoadData", &calls) || !strstr(image, ".version") || !strstr(image, ".target"))
+    if (is_to_fail("cuModuleLoadData", &calls) || !strstr(image, ".version") ||
+        !strstr(image, ".target"))
         return (CUresult)INVALID_IMAGE; /* no PTX */
     *module = calloc(1, sizeof **module);
     return *module ? CUDA_SUCCESS : (CUresult)OUT_OF_MEMORY;
@@ -580,8 +581,8 @@ CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *
 DRIVER(cuLaunchKernel);
 CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y,
                         unsigned int grid_z, unsigned int block_x, unsigned int block_y,
-                        unsigned int block_z, unsigned int shared, CUstream stream, void **arguments,
-                        void **extra) {
+                        unsigned int block_z, unsigned int shared, CUstream stream,
+                        void **arguments, void **extra) {
     (void)stream;
     NEED_CONTEXT;
     NEED(function && grid_x && grid_y && grid_z == 1 && block_z == 1 && !shared && arguments &&
@@ -590,9 +591,8 @@ CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsigned int g
     if (is_to_fail("cuLaunchKernel", &calls))
         return (CUresult)LAUNCH_FAILED;
     const double_launch how = {{grid_x, grid_y}, {block_x, block_y}, arguments, is_device_memory};
-    return ((const double_kernel *)(const void *)function)->play(&how)
-               ? CUDA_SUCCESS
-               : (CUresult)ILLEGAL_ADDRESS;
+    return ((const double_kernel *)(const void *)function)->play(&how) ? CUDA_SUCCESS
+                                                                       : (CUresult)ILLEGAL_ADDRESS;
 }
 
 static const struct {

@@ -336,16 +336,21 @@ static void present(VkSwapchainKHR chain, const VkImage *images, VkExtent2D exte
     VK(vkQueuePresentKHR(queue, &info));
 }
 
+static unsigned long long without_pixels; /* slots that say so; the reader's, then main's */
+
 /* The recorder: takes what comes, as fast as it comes. */
 static void *read_ring(void *unused) {
     (void)unused;
     while (!__atomic_load_n(&stop_reading, __ATOMIC_ACQUIRE)) {
         uint32_t seen = __atomic_load_n(&header->publish_word, __ATOMIC_ACQUIRE);
         uis_ring_slot *slot = uis_ring_take(ring, 0);
-        if (slot)
+        if (slot) {
+            if (slot->flags & UIS_SLOT_ON_DEVICE)
+                without_pixels++;
             uis_ring_release(slot);
-        else
+        } else {
             uis_ring_wait(ring, seen, 20000000);
+        }
     }
     return NULL;
 }
@@ -355,13 +360,15 @@ static void report(VkExtent2D extent, const char *variant, double seconds) {
     static const char *const modes[] = {"host", "device", "verify"};
     printf("{\"gpu\": \"%s\", \"width\": %u, \"height\": %u, \"variant\": \"%s\", "
            "\"wanted\": \"%s\", \"active\": \"%s\", \"presented\": %llu, \"published\": %llu, "
-           "\"lost\": %llu, \"copied\": %llu, \"device_lost\": %llu, \"superseded\": %llu, "
+           "\"without_pixels\": %llu, \"superseded_in_ring\": %llu, \"lost\": %llu, \"copied\": "
+           "%llu, \"device_lost\": %llu, \"superseded\": %llu, "
            "\"equal\": %llu, \"different\": %llu, \"timed\": %llu, \"present_median_us\": %.1f, "
            "\"present_p99_us\": %.1f, \"copy_median_us\": %.1f, \"frames_a_second\": %.1f, "
            "\"fallback\": \"%s\"}\n",
            header->device_name, extent.width, extent.height, variant, modes[d->wanted],
            modes[d->active], (unsigned long long)header->presented,
-           (unsigned long long)header->published, (unsigned long long)header->lost,
+           (unsigned long long)header->published, without_pixels,
+           (unsigned long long)header->superseded, (unsigned long long)header->lost,
            (unsigned long long)d->copied, (unsigned long long)d->lost,
            (unsigned long long)d->superseded, (unsigned long long)d->equal,
            (unsigned long long)d->different, (unsigned long long)d->presents,

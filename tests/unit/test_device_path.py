@@ -43,7 +43,7 @@ from harness.tape import Tape
 from harness.tape_writer import open_spool, write_tape
 
 W, H = 320, 192
-FPS = 16  # slow: both sides must see every frame on the same tick, on a busy machine, too
+FPS = 10  # slow: both sides must see every frame on the same tick, on a busy machine, too
 VIDEO = VideoRegion(1, 64, 48, 160, 96, True, 0)
 
 

@@ -100,9 +100,9 @@ typedef struct uis_device_capture {
     uint32_t reserved;
     char fallback[256]; /* why frames do not stay on the GPU; empty: they do, or need not */
     /* Said by the encoders in the layer's process. */
-    uint64_t encoded;           /* (atomic) frames that were encoded from there */
-    uint64_t downloaded;        /* (atomic) those that were copied to the host for it */
-    char download_reason[256];  /* why, of the last one */
+    uint64_t encoded;          /* (atomic) frames that were encoded from there */
+    uint64_t downloaded;       /* (atomic) those that were copied to the host for it */
+    char download_reason[256]; /* why, of the last one */
 } uis_device_capture;
 
 typedef struct uis_ring_header {
@@ -208,8 +208,8 @@ void uis_ring_drop_reader(uis_ring *ring);
 
 /* Any thread. Copies the newest frame that the reader holds, for a diagnosis: what it says
  * of itself to `said`, its rows without gaps to `out` of `size` bytes. 0; -ENOENT: none is
- * held; -ENODATA: its pixels are on the GPU; -EAGAIN: it was let go meanwhile; -EPROTO: it does not fit its slot; -ENOSPC: `out`
- * is too small. */
+ * held; -ENODATA: its pixels are on the GPU; -EAGAIN: it was let go meanwhile; -EPROTO: it does not
+ * fit its slot; -ENOSPC: `out` is too small. */
 int uis_ring_copy_held(uis_ring *ring, uis_ring_slot *said, uint8_t *out, size_t size);
 
 /* Waits until something is published after `seen` (a publish_word value) or
