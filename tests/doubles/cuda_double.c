@@ -4,7 +4,8 @@
  * comes as a file descriptor), checks contexts and bounds, and refuses the rest with
  * CUDA_ERROR_NOT_SUPPORTED. It proves nothing about a GPU.
  *
- * UISPLICE_DOUBLE_DEVICES: how many devices there are (1). */
+ * UISPLICE_DOUBLE_DEVICES: how many devices there are (1).
+ * UISPLICE_DOUBLE_FAULT=copy_failed: 2D copies fail, as on a device that is gone. */
 #define _GNU_SOURCE
 #include <ffnvcodec/dynlink_cuda.h>
 
@@ -310,6 +311,9 @@ EXPORT tcuMemcpy2D_v2 cuMemcpy2D_v2;
 CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D *c) {
     NEED_CONTEXT;
     NEED(c);
+    const char *fault = getenv("UISPLICE_DOUBLE_FAULT");
+    if (fault && strcmp(fault, "copy_failed") == 0)
+        return CUDA_ERROR_UNKNOWN;
     size_t from_pitch, to_pitch;
     const uint8_t *from = side(c->srcMemoryType, c->srcHost, c->srcDevice, c->srcArray, c->srcPitch,
                                c->srcXInBytes, c->srcY, c->WidthInBytes, c->Height, &from_pitch);
@@ -536,6 +540,7 @@ static const struct {
     {INVALID_DEVICE, "CUDA_ERROR_INVALID_DEVICE", "invalid device ordinal"},
     {INVALID_CONTEXT, "CUDA_ERROR_INVALID_CONTEXT", "invalid device context"},
     {INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"},
+    {CUDA_ERROR_UNKNOWN, "CUDA_ERROR_UNKNOWN", "unknown error"},
     {NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported"},
 };
 
