@@ -55,8 +55,7 @@ nightly: setup ## every scenario of SELECT (a -k expression), compared with the 
 	  $(if $(wildcard $(STORAGE)/*/*.json),--baseline-compare)
 
 screenshots: report ## the report's pages as pictures for docs/
-	$(BIN)/python scripts/report_screenshots.py $(REPORTS)/allure/index.html \
-	  $(REPORTS)/summary.html docs/pictures
+	$(BIN)/python scripts/report_screenshots.py $(REPORTS) $(RUN) docs/pictures
 
 test: setup ## all tests: units, real Chrome, scenarios
 	scripts/run-tests.sh $(BIN)/python $(ARGS)
