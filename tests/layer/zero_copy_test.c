@@ -391,7 +391,8 @@ int main(int argc, char **argv) {
     uint32_t times = argc > 5 ? (uint32_t)strtoul(argv[5], NULL, 10) : 1;
     char name[64], error[256];
     snprintf(name, sizeof name, "/uisplice-zero-copy-%d", (int)getpid());
-    if (uis_ring_create(name, extent.width, extent.height, 12, &ring, error, sizeof error) != 0) {
+    if (uis_ring_create(name, extent.width, extent.height, 12, UIS_ENCODE_RECORDER, &ring, error,
+                        sizeof error) != 0) {
         fprintf(stderr, "%s\n", error);
         return 1;
     }
