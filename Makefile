@@ -63,8 +63,7 @@ gpu-bundle: $(VENV)/.installed ## gpu-check for a host without package registrie
 	VENV=$(VENV) scripts/gpu-bundle.sh $(GPU_BUNDLE)
 
 screenshots: report ## the report's pages as pictures for docs/
-	$(BIN)/python scripts/report_screenshots.py $(REPORTS)/allure/index.html \
-	  $(REPORTS)/summary.html docs/pictures
+	$(BIN)/python scripts/report_screenshots.py $(REPORTS) $(RUN) docs/pictures
 
 test: setup ## all tests: units, real Chrome, scenarios
 	scripts/run-tests.sh $(BIN)/python $(ARGS)

@@ -3,7 +3,7 @@
 Plays one scenario with `encode: recorder` and `encode: layer` in turn, so that what else
 the machine does hits both alike, and prints medians and their ratio: presents a second,
 processor time of everything that takes part (Chrome, the display, the recorder's process),
-and of the two processes that may encode.
+of the two processes that may encode, and of the encoders' own thread.
 
     python benchmarks/encode_sides.py scenarios/netflix_ui.yaml --rounds 3
 """
@@ -92,6 +92,8 @@ def run(scenario: Scenario, side: Side, folder: Path) -> dict[str, float]:
     values = {"presents a second": metrics.frames.presented / recording.duration}
     for name, seconds in meter.used.items():
         values[f"CPU of {name}, s a second"] = seconds / recording.duration
+    coded = [tick for tick in recording.ticks if tick.bytes]
+    values["encoders, splicer, ms a picture"] = sum(t.cpu_ms for t in coded) / len(coded)
     values["CPU of all, ms a present"] = 1000 * meter.used["all"] / metrics.frames.presented
     return values
 

@@ -1,6 +1,8 @@
 #!/bin/sh
-# All tests, in two steps: the unit tests on all processors, then what needs the machine for
-# itself (a real Chrome that is timed, recordings) one after the other. Both always run.
+# All tests, in two steps: on all processors the unit tests and those of whole programs that time
+# nothing (reports, tapes that are replayed, pages in a browser, recordings of a page at rest);
+# then what needs the machine for itself (a real Chrome that is timed, recordings that are judged,
+# interrupts) one after the other. Both always run.
 # Usage: run-tests.sh PYTHON [PYTEST ARGUMENTS]
 python=$1
 shift
@@ -15,6 +17,14 @@ step() {
     [ "$code" -ne 2 ] || exit 2
 }
 
-step tests/unit -n auto "$@"
-step tests/layer tests/integration scenarios "$@"
+beside=""
+apart=""
+for name in allure baselines plugin rendered_report report_pages site; do
+    beside="$beside tests/integration/test_$name.py"
+    apart="$apart --ignore=tests/integration/test_$name.py"
+done
+# shellcheck disable=SC2086 -- lists of names without blanks
+step tests/unit $beside -n auto "$@"
+# shellcheck disable=SC2086
+step tests/layer tests/integration scenarios $apart "$@"
 exit "$failed"

@@ -12,7 +12,9 @@ int uis_cuda_check(const uis_cuda *cuda, CUresult result, const char *what, char
         name = "an unknown error";
     if (cuda->api->cuGetErrorString(result, &text) != CUDA_SUCCESS || !text)
         text = "the driver has no text for it";
-    snprintf(err, err_size, "CUDA: %s failed: %s (%d): %s", what, name, (int)result, text);
+    snprintf(err, err_size,
+             "CUDA: %s failed: %s (%d): %s; see `nvidia-smi`, and dmesg for Xid errors", what, name,
+             (int)result, text);
     return -1;
 }
 

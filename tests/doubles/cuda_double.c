@@ -6,8 +6,9 @@
  * device_pixels.cu it plays in C, known by their names (cuda_kernels.c).
  *
  * UISPLICE_DOUBLE_DEVICES: how many devices there are (1).
- * UISPLICE_DOUBLE_CUDA_FAULT=NAME[@N]: cuModuleLoadData or cuLaunchKernel fails, from the Nth
- * call on since the variable was set (1). */
+ * UISPLICE_DOUBLE_FAULT: copy_failed: 2D copies fail, as on a device that is gone; module_failed:
+ * so does loading kernels; launch_failed[@N]: and launching one, from the Nth time on since the
+ * variable was set (1). */
 #define _GNU_SOURCE
 #include "cuda_kernels.h"
 
@@ -323,6 +324,9 @@ EXPORT tcuMemcpy2D_v2 cuMemcpy2D_v2;
 CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D *c) {
     NEED_CONTEXT;
     NEED(c);
+    const char *fault = getenv("UISPLICE_DOUBLE_FAULT");
+    if (fault && strcmp(fault, "copy_failed") == 0)
+        return CUDA_ERROR_UNKNOWN;
     size_t from_pitch, to_pitch;
     const uint8_t *from = side(c->srcMemoryType, c->srcHost, c->srcDevice, c->srcArray, c->srcPitch,
                                c->srcXInBytes, c->srcY, c->WidthInBytes, c->Height, &from_pitch);
@@ -540,7 +544,7 @@ CUresult cuMipmappedArrayDestroy(CUmipmappedArray a) {
 
 /* True if the call is to fail. `calls` counts those of its kind. */
 static bool is_to_fail(const char *name, unsigned *calls) {
-    const char *text = getenv("UISPLICE_DOUBLE_CUDA_FAULT");
+    const char *text = getenv("UISPLICE_DOUBLE_FAULT");
     const size_t length = strlen(name);
     const unsigned number = __atomic_add_fetch(calls, 1, __ATOMIC_RELAXED);
     if (!text || strncmp(text, name, length) != 0) {
@@ -555,7 +559,7 @@ CUresult cuModuleLoadData(CUmodule *module, const void *image) {
     NEED_CONTEXT;
     NEED(module && image);
     static unsigned calls;
-    if (is_to_fail("cuModuleLoadData", &calls) || !strstr(image, ".version") ||
+    if (is_to_fail("module_failed", &calls) || !strstr(image, ".version") ||
         !strstr(image, ".target"))
         return (CUresult)INVALID_IMAGE; /* no PTX */
     *module = calloc(1, sizeof **module);
@@ -588,7 +592,7 @@ CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsigned int g
     NEED(function && grid_x && grid_y && grid_z == 1 && block_z == 1 && !shared && arguments &&
          !extra);
     static unsigned calls;
-    if (is_to_fail("cuLaunchKernel", &calls))
+    if (is_to_fail("launch_failed", &calls))
         return (CUresult)LAUNCH_FAILED;
     const double_launch how = {{grid_x, grid_y}, {block_x, block_y}, arguments, is_device_memory};
     return ((const double_kernel *)(const void *)function)->play(&how) ? CUDA_SUCCESS
@@ -610,6 +614,7 @@ static const struct {
     {ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"},
     {LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"},
     {INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"},
+    {CUDA_ERROR_UNKNOWN, "CUDA_ERROR_UNKNOWN", "unknown error"},
     {NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported"},
 };
 

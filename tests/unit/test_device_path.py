@@ -284,7 +284,7 @@ def test_frames_of_another_gpu_are_copied(
 def test_without_kernels_frames_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Gpu, rings: list[Said]
 ):
-    monkeypatch.setenv("UISPLICE_DOUBLE_CUDA_FAULT", "cuModuleLoadData")
+    monkeypatch.setenv("UISPLICE_DOUBLE_FAULT", "module_failed")
     device = DeviceFrames(gpu)
     recording = recorded(tmp_path / "s.mkv", frames_of([(W, H)], 5), device, encoder="nvenc")
     assert recording.error == "" and device.downloaded >= 4
@@ -294,7 +294,7 @@ def test_without_kernels_frames_are_copied(
 def test_a_gpu_that_fails_ends_the_recording_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Gpu
 ):
-    monkeypatch.setenv("UISPLICE_DOUBLE_CUDA_FAULT", "cuLaunchKernel@8")
+    monkeypatch.setenv("UISPLICE_DOUBLE_FAULT", "launch_failed@8")
     device = DeviceFrames(gpu)
     recording = recorded(tmp_path / "s.mkv", frames_of([(W, H)], 8), device, encoder="nvenc")
     assert recording.error == "comparing frames on test double 0 failed"

@@ -132,3 +132,13 @@ def test_links_inside_the_page_lead_to_headings() -> None:
         assert target in known
     for name in re.findall(r"\]\(([\w./-]+\.md)", TEXT):
         assert (PAGE.parent / name).is_file()
+
+
+def test_every_picture_of_the_documentation_is_made_and_shown() -> None:
+    """Those that `make screenshots` makes, those that lie there, those that pages show."""
+    script = (PAGE.parents[1] / "scripts" / "report_screenshots.py").read_text(encoding="utf-8")
+    made = set(re.findall(r'folder / "([\w-]+\.webp)"', script))
+    lying = {path.name for path in (PAGE.parent / "pictures").iterdir()}
+    pages = [path.read_text(encoding="utf-8") for path in PAGE.parent.glob("*.md")]
+    shown = {name for text in pages for name in re.findall(r"\]\(pictures/([\w.-]+)\)", text)}
+    assert made == lying == shown and len(made) == 8

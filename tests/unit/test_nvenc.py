@@ -221,6 +221,13 @@ def test_a_status_of_a_newer_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         pipeline.tick(content.ui(WIDTH, HEIGHT))
 
 
+def test_what_cuda_fails_at_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    doubles.use(monkeypatch, "copy_failed")
+    said = r"CUDA: copying a picture failed: CUDA_ERROR_UNKNOWN \(999\): .+; see `nvidia-smi`"
+    with Pipeline(NVENC, tmp_path / "s.mkv") as pipeline, pytest.raises(RecorderError, match=said):
+        pipeline.tick(content.ui(WIDTH, HEIGHT))
+
+
 def test_without_the_decoder_nobody_knows_the_reconstruction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
