@@ -36,10 +36,12 @@ def _run(*command: str) -> None:
 
 def environment(smallest: str = "") -> dict[str, str]:
     """The variables with which NVENC and CUDA are the doubles; `smallest` is the smallest
-    picture, `16x16`, that NVENC codes (as on recent cards: 145x49)."""
+    picture, `16x16`, that NVENC codes (as on recent cards: 145x49). With $UISPLICE_TEST_CUDA
+    set to the real `libcuda.so.1`, NVENC's double codes what that has on a GPU."""
     variables = {
         "UISPLICE_NVENC_LIBRARY": str(folder() / "libnvenc_double.so"),
-        "UISPLICE_CUDA_LIBRARY": str(folder() / "libcuda_double.so"),
+        "UISPLICE_CUDA_LIBRARY": os.environ.get("UISPLICE_TEST_CUDA")
+        or str(folder() / "libcuda_double.so"),
     }
     return variables | {"UISPLICE_DOUBLE_MIN": smallest} if smallest else variables
 

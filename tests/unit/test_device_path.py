@@ -1,12 +1,14 @@
 """Frames that stay on the GPU until they are encoded: the same streams as from host memory.
 
 GPU and NVENC are their doubles (tests/doubles), the kernels their C twins: what is shown here is
-how the parts are joined, and nothing about a GPU.
+how the parts are joined, and nothing about a GPU. With UISPLICE_TEST_CUDA=libcuda.so.1 the GPU
+and its kernels are real, and NVENC alone is a double.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import re
 import tempfile
 import time
@@ -45,6 +47,11 @@ from harness.tape_writer import open_spool, write_tape
 W, H = 320, 192
 FPS = 10  # slow: both sides must see every frame on the same tick, on a busy machine, too
 VIDEO = VideoRegion(1, 64, 48, 160, 96, True, 0)
+
+
+needs_double = pytest.mark.skipif(
+    "UISPLICE_TEST_CUDA" in os.environ, reason="a real GPU does not fail on request"
+)
 
 
 @pytest.fixture
@@ -266,6 +273,7 @@ def test_who_asks_for_pixels_gets_a_copy(
     assert rings[0].download_reason == why
 
 
+@needs_double
 def test_frames_of_another_gpu_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rings: list[Said]
 ):
@@ -281,6 +289,7 @@ def test_frames_of_another_gpu_are_copied(
     assert rings[0].encoded == 0 and "the encoder is on another GPU" in rings[0].download_reason
 
 
+@needs_double
 def test_without_kernels_frames_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Gpu, rings: list[Said]
 ):
@@ -291,6 +300,7 @@ def test_without_kernels_frames_are_copied(
     assert "cuModuleLoadData failed (CUDA_ERROR_INVALID_IMAGE)" in rings[0].download_reason
 
 
+@needs_double
 def test_a_gpu_that_fails_ends_the_recording_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Gpu
 ):
