@@ -139,13 +139,25 @@ void *uis_picture_coder_context(const uis_picture_coder *c) {
     return c->backend->context ? c->backend->context(c->full) : NULL;
 }
 
+static void change_source(uis_picture_coder *c, uis_source *source) {
+    uis_source_close(c->source);
+    c->source = source;
+}
+
 int uis_picture_coder_use_device(uis_picture_coder *c, char *err, size_t err_size) {
     uis_source *source;
     if (uis_source_open_device(c->config.width, c->config.height, uis_picture_coder_context(c),
                                &source, err, err_size) != 0)
         return -1;
-    uis_source_close(c->source);
-    c->source = source;
+    change_source(c, source);
+    return 0;
+}
+
+int uis_picture_coder_use_host(uis_picture_coder *c, char *err, size_t err_size) {
+    uis_source *source;
+    if (uis_source_open_host(c->config.width, c->config.height, &source, err, err_size) != 0)
+        return -1;
+    change_source(c, source);
     return 0;
 }
 

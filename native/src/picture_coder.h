@@ -20,8 +20,9 @@ uis_source *uis_picture_coder_source(uis_picture_coder *coder);
 void *uis_picture_coder_context(const uis_picture_coder *coder);
 
 /* Before the first frame: they come on the device of that context from now on. 0, or -1 with a
- * sentence, and they stay in host memory. */
+ * sentence, and they stay in host memory; the other way round it takes that back. */
 int uis_picture_coder_use_device(uis_picture_coder *coder, char *err, size_t err_size);
+int uis_picture_coder_use_host(uis_picture_coder *coder, char *err, size_t err_size);
 
 /* Takes in the frame that the source took: what `map` (one byte a macroblock) and c->dirty say
  * is new is converted and noted. Nothing of the frame is needed after it. 0 or -1. */

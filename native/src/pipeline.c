@@ -131,6 +131,10 @@ int uis_pipeline_use_device(uis_pipeline *p, char *err, size_t err_size) {
     return uis_picture_coder_use_device(p->coder, err, err_size);
 }
 
+int uis_pipeline_use_host(uis_pipeline *p, char *err, size_t err_size) {
+    return uis_picture_coder_use_host(p->coder, err, err_size);
+}
+
 static bool has_view_size(const uis_pipeline *p, const uis_image *image) {
     const bool host = image->host.pixels != NULL;
     return (host ? image->host.width : image->device.width) == p->config.width &&

@@ -71,6 +71,7 @@ typedef struct local_recorder {
     const char *download_reason; /* why frames on the GPU are copied to the host; NULL: they are
                                     encoded where they are */
     bool device_tried;           /* that was settled */
+    bool uses_device;            /* the pipeline takes frames on the GPU */
     bool begun;                  /* the pipeline had its first frame */
     const char *early_problem;   /* with a frame that came before the recording; NULL: none */
     char device_error[256];
@@ -287,15 +288,30 @@ static void try_device(local_recorder *r, const uis_device_image *image) {
                              "context of it (UISPLICE_CUDA_DEVICE chooses it)";
     else if (uis_pipeline_use_device(r->pipeline, r->device_error, sizeof r->device_error) != 0)
         r->download_reason = r->device_error;
+    else
+        r->uses_device = true;
+}
+
+static bool makes_tape(local_recorder *r) {
+    pthread_mutex_lock(&r->lock);
+    const bool taped = r->spool != NULL;
+    pthread_mutex_unlock(&r->lock);
+    return taped;
+}
+
+/* Who makes a tape may have said so after the first frame came. 0, or -1 with a sentence. */
+static int settle_device(local_recorder *r, char *err, size_t err_size) {
+    if (!r->uses_device || !makes_tape(r))
+        return 0;
+    r->uses_device = false;
+    return uis_pipeline_use_host(r->pipeline, err, err_size);
 }
 
 /* Why the frame must be in host memory; NULL: it may stay where it is. */
 static const char *needs_host(local_recorder *r, const uis_device_image *image) {
-    pthread_mutex_lock(&r->lock);
-    const bool taped = r->spool != NULL;
-    pthread_mutex_unlock(&r->lock);
-    if (taped)
+    if (makes_tape(r))
         return "a tape is made";
+    try_device(r, image);
     if (r->download_reason)
         return r->download_reason;
     if (image->width != r->config.width || image->height != r->config.height)
@@ -335,7 +351,6 @@ static canvas *clean_canvas(local_recorder *r, uint32_t width, uint32_t height) 
  * a sentence. */
 static int fit(local_recorder *r, taken *t, char *err, size_t err_size) {
     if (t->on_device) {
-        try_device(r, &t->image.device);
         const char *why = needs_host(r, &t->image.device);
         count_device(r, why);
         if (!why)
@@ -577,7 +592,8 @@ static void *run(void *argument) {
                 return NULL;
             }
         }
-        if (fit(r, &a.newest, err, sizeof err) != 0) {
+        if ((k == 0 && settle_device(r, err, sizeof err) != 0) ||
+            fit(r, &a.newest, err, sizeof err) != 0) {
             let_go(r, &a.newest);
             record_free(item);
             finish(r, err);

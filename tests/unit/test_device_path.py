@@ -317,6 +317,7 @@ def test_a_tape_asks_for_pixels(tmp_path: Path, gpu: Gpu, rings: list[Said]):
         device = DeviceFrames(gpu)
         live = recorded(tmp_path / "s.mkv", frames, device, spool=spool, encoder="nvenc")
         assert live.error == ""
+        assert all(tick.measured for tick in live.ticks if tick.picture is not Picture.NONE)
         write_tape(
             tmp_path / "s.tape.mkv", header(W, H, fps=FPS, unseen_drops=live.unseen_drops), spool
         )

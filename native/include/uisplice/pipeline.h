@@ -48,6 +48,9 @@ void *uis_pipeline_context(const uis_pipeline *pipeline);
  * or -1 with a sentence: everything is as before. */
 int uis_pipeline_use_device(uis_pipeline *pipeline, char *err, size_t err_size);
 
+/* Takes that back, before the first tick. 0 or -1. */
+int uis_pipeline_use_host(uis_pipeline *pipeline, char *err, size_t err_size);
+
 /* The next tick's picture shall be a keyframe, whether anything changed or not. */
 void uis_pipeline_request_keyframe(uis_pipeline *pipeline);
 
