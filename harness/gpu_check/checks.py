@@ -77,6 +77,12 @@ CHECKS = (
         phases.recorded(1920, 1080),
     ),
     Check(
+        "layer-side-1080p",
+        "Ten phases, 1080p, encoded in Chrome's process",
+        "The same with `encode: layer`.",
+        phases.recorded(1920, 1080, encode="layer"),
+    ),
+    Check(
         "phases-2160p",
         "Ten phases, 2160p, libx264",
         "The same at 2160p, laid out as at 720p (ratio 3), with x264's ultrafast: one thread "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Literal
 
 from ..recorder import Tick
 from ..result import Result
@@ -17,17 +18,23 @@ _TIMEOUT = 120.0  # seconds that a refusal may take
 _ARGUMENT_ERROR, _MACHINE_LACKS = 2, 3  # exit codes of argparse and of EnvironmentProblem
 
 
-def recorded(width: int, height: int, **variables: str) -> Callable[[Context], Seen]:
-    """The check at one size: everything that the scenario expects and every stream check.
-    `variables` are set besides `size`."""
+def recorded(
+    width: int,
+    height: int,
+    encode: Literal["recorder", "layer"] = "recorder",
+    **variables: str,
+) -> Callable[[Context], Seen]:
+    """The check at one size: everything that the scenario expects and every stream check,
+    encoded in the recorder's process or in Chrome's. `variables` are set besides `size`."""
 
     def look(context: Context) -> Seen:
         on_gpu = require_device(context)
-        name = f"phases-{height}p"
+        name = f"phases-{height}p" if encode == "recorder" else f"layer-side-{height}p"
         chosen = {"size": f"{width}x{height}", **variables}
         scenario = load_scenarios(context.scenario, chosen)[0]
         context.stage(f"recording {sum(p.duration or 0 for p in scenario.phases):g} s, then checks")
-        result = run_scenario(scenario, context.output / name, RunOptions(browser=context.browser))
+        options = RunOptions(browser=context.browser, encode=encode)
+        result = run_scenario(scenario, context.output / name, options)
         figures: dict[str, str | int | float] = {
             "set": " ".join(f"{key}={value}" for key, value in chosen.items())
         }
@@ -79,7 +86,7 @@ def _figures(result: Result) -> dict[str, str | int | float]:
         figures["headroom"] = result.headroom
     figures |= {
         key: metrics.environment[key]
-        for key in ("vulkan device", "wsi", "encoder", "preset", "qp", "cpus")
+        for key in ("vulkan device", "wsi", "encode", "encoder", "preset", "qp", "cpus")
     }
     return figures
 

@@ -24,7 +24,8 @@ _HOST, _DEVICE = 1, 2  # CU_MEMORYTYPE_*
 class _Copy(ctypes.Structure):
     """CUDA_MEMCPY2D."""
 
-    _fields_ = [  # noqa: RUF012: ctypes reads it so
+    # A list, as ctypes reads it.
+    _fields_ = [
         (f"{side}{name}", kind)
         for side in ("src", "dst")
         for name, kind in (
