@@ -21,7 +21,7 @@ from .macroblock_maps import PictureMap, read_maps
 from .markup import data_block, packed, page
 from .tick_data import picture_ticks, tick_data
 
-EMBED_LIMIT = 5_000_000
+EMBED_LIMIT = 8_000_000
 """Bytes of a stream up to which the page carries it. A larger one is read from the MP4
 beside the page, or from the file that the reader chooses."""
 
