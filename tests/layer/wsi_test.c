@@ -19,11 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <vulkan/vulkan_core.h>
-struct wl_display;
-struct wl_surface;
-#include <vulkan/vulkan_wayland.h>
-
+#include "surface.h"
 #include "uisplice/frame_ring.h"
 
 #define WIDTH 320
@@ -41,15 +37,6 @@ static int failures;
             failures++;                                                                            \
         }                                                                                          \
     } while (0)
-#define VK(call)                                                                                   \
-    do {                                                                                           \
-        VkResult vk_ = (call);                                                                     \
-        if (vk_ != VK_SUCCESS) {                                                                   \
-            fprintf(stderr, "%s:%d: %s: VkResult %d\n", __FILE__, __LINE__, #call, vk_);           \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
-
 static VkInstance instance;
 static bool headless;
 static VkPhysicalDevice physical;
@@ -99,29 +86,6 @@ static void make_instance(void) {
         fprintf(stderr, "no Vulkan device with headless or Wayland surfaces\n");
         exit(77);
     }
-}
-
-static VkSurfaceKHR make_surface(void) {
-    VkSurfaceKHR surface = VK_NULL_HANDLE;
-    if (headless) {
-        PFN_vkCreateHeadlessSurfaceEXT create =
-            (PFN_vkCreateHeadlessSurfaceEXT)vkGetInstanceProcAddr(instance,
-                                                                  "vkCreateHeadlessSurfaceEXT");
-        const VkHeadlessSurfaceCreateInfoEXT info = {
-            .sType = VK_STRUCTURE_TYPE_HEADLESS_SURFACE_CREATE_INFO_EXT};
-        VK(create(instance, &info, NULL, &surface));
-        return surface;
-    }
-    static char nobody;
-    PFN_vkCreateWaylandSurfaceKHR create =
-        (PFN_vkCreateWaylandSurfaceKHR)vkGetInstanceProcAddr(instance, "vkCreateWaylandSurfaceKHR");
-    const VkWaylandSurfaceCreateInfoKHR info = {
-        .sType = VK_STRUCTURE_TYPE_WAYLAND_SURFACE_CREATE_INFO_KHR,
-        .display = (struct wl_display *)&nobody,
-        .surface = (struct wl_surface *)&nobody,
-    };
-    VK(create(instance, &info, NULL, &surface));
-    return surface;
 }
 
 static bool has_extension(const char *name) {
@@ -200,7 +164,7 @@ static void make_window(window *win, device *dev, VkExtent2D extent, VkFormat fo
                         VkPresentModeKHR mode) {
     memset(win, 0, sizeof *win);
     win->dev = dev;
-    win->surface = make_surface();
+    win->surface = make_surface(instance, headless);
     VkBool32 supported = VK_FALSE;
     VK(vkGetPhysicalDeviceSurfaceSupportKHR(physical, 0, win->surface, &supported));
     CHECK(supported, "the queue family cannot present");

@@ -21,11 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <vulkan/vulkan_core.h>
-struct wl_display;
-struct wl_surface;
-#include <vulkan/vulkan_wayland.h>
-
+#include "surface.h"
 #include "uisplice/frame_ring.h"
 
 #define IN_FLIGHT 3
@@ -33,15 +29,6 @@ struct wl_surface;
 /* Bytes that the picture's place in the noise moves by from frame to frame, and how far. */
 #define SHIFT 4004u
 #define SHIFTS 64u
-
-#define VK(call)                                                                                   \
-    do {                                                                                           \
-        VkResult vk_ = (call);                                                                     \
-        if (vk_ != VK_SUCCESS) {                                                                   \
-            fprintf(stderr, "%s:%d: %s: VkResult %d\n", __FILE__, __LINE__, #call, vk_);           \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 typedef struct turn {
     VkSemaphore acquired, drawn;
@@ -107,29 +94,6 @@ static void make_instance(uint32_t version) {
         fprintf(stderr, "no Vulkan device\n");
         exit(77);
     }
-}
-
-static VkSurfaceKHR make_surface(void) {
-    VkSurfaceKHR surface = VK_NULL_HANDLE;
-    if (headless) {
-        PFN_vkCreateHeadlessSurfaceEXT create =
-            (PFN_vkCreateHeadlessSurfaceEXT)vkGetInstanceProcAddr(instance,
-                                                                  "vkCreateHeadlessSurfaceEXT");
-        const VkHeadlessSurfaceCreateInfoEXT info = {
-            .sType = VK_STRUCTURE_TYPE_HEADLESS_SURFACE_CREATE_INFO_EXT};
-        VK(create(instance, &info, NULL, &surface));
-        return surface;
-    }
-    static char nobody;
-    PFN_vkCreateWaylandSurfaceKHR create =
-        (PFN_vkCreateWaylandSurfaceKHR)vkGetInstanceProcAddr(instance, "vkCreateWaylandSurfaceKHR");
-    const VkWaylandSurfaceCreateInfoKHR info = {
-        .sType = VK_STRUCTURE_TYPE_WAYLAND_SURFACE_CREATE_INFO_KHR,
-        .display = (struct wl_display *)&nobody,
-        .surface = (struct wl_surface *)&nobody,
-    };
-    VK(create(instance, &info, NULL, &surface));
-    return surface;
 }
 
 /* All in read-only memory: a layer that edits the app's structures in place ends here. */
@@ -413,7 +377,7 @@ int main(int argc, char **argv) {
     }
     uint32_t family = graphics_family();
     make_device(variant->chain, family);
-    VkSurfaceKHR surface = make_surface();
+    VkSurfaceKHR surface = make_surface(instance, headless);
     VkBool32 supported = VK_FALSE;
     VkResult result = vkGetPhysicalDeviceSurfaceSupportKHR(physical, family, surface, &supported);
     if (result != VK_SUCCESS || !supported) {
