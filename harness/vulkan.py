@@ -119,7 +119,9 @@ def devices() -> list[Device]:
             f"Vulkan does not work: {last}",
             "install a driver: apt install mesa-vulkan-drivers (lavapipe runs without a GPU)",
         )
-    return [Device(**found) for found in json.loads(done.stdout)]
+    # Layers and drivers may print lines of their own around it.
+    said = next(line for line in done.stdout.splitlines() if line.startswith(("[{", "[]")))
+    return [Device(**found) for found in json.loads(said)]
 
 
 def _enumerate() -> list[Device]:

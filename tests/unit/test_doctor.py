@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from harness.cli import main
 from harness.doctor import Broken, Check, Finding, Status, examine
 from harness.errors import EnvironmentProblem
 from harness.native import LAYER_LIBRARY, LAYER_MANIFEST, layer_dir
-from harness.vulkan import devices, driver_of
+from harness.vulkan import Device, devices, driver_of
 
 
 def found(name: str, browser: str | None = None) -> Finding:
@@ -91,6 +92,14 @@ def test_no_vulkan_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert device.status is Status.BROKEN
     assert "no driver was found" in device.found
     assert "mesa-vulkan-drivers" in device.remedy
+
+
+def test_a_layer_may_talk_on_stdout(monkeypatch: pytest.MonkeyPatch):
+    """Debian 13's validation layer does, before and after."""
+    talk = 'Validation Layer Info - to a file\n[{"name": "a", "driver": "b 1"}]\nthe end\n'
+    done = subprocess.CompletedProcess([], 0, stdout=talk, stderr="")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    assert devices() == [Device("a", "b 1")]
 
 
 def test_the_driver_of_a_device_has_a_name_and_a_version(monkeypatch: pytest.MonkeyPatch):
