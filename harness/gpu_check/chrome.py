@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import av
@@ -98,29 +99,45 @@ def _counted(ring: FrameRing) -> dict[str, str | int | float]:
     }
 
 
+@contextlib.contextmanager
+def on_page(
+    context: Context,
+    name: str,
+    width: int,
+    height: int,
+    html: str,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[tuple[BrowserSession, FrameRing, Path]]:
+    """A Chrome with the layer, its ring, and a page to open. `name` is the folder of its log;
+    `environment` is added to Chrome's."""
+    folder = context.output / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        terminate_as_interrupt(),
+        tempfile.TemporaryDirectory(prefix="uisplice-gpu-check-") as scratch,
+        VirtualDisplay(width, height) as display,
+        FrameRing(width, height, slots=8) as ring,
+        BrowserSession(
+            find_browser(context.browser),
+            display.name,
+            width,
+            height,
+            folder,
+            layer=LayerEnvironment(layer_dir(), ring.name),
+            environment=environment,
+        ) as browser,
+    ):
+        page = Path(scratch, "page.html")
+        page.write_text(html, encoding="utf-8")
+        yield browser, ring, page
+
+
 def pixels(width: int, height: int) -> Callable[[Context], Seen]:
     """The check at one size."""
 
     def look(context: Context) -> Seen:
         on_gpu = require_device(context)
-        folder = context.output / f"chrome-{height}p"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (
-            terminate_as_interrupt(),
-            tempfile.TemporaryDirectory(prefix="uisplice-gpu-check-") as scratch,
-            VirtualDisplay(width, height) as display,
-            FrameRing(width, height, slots=8) as ring,
-            BrowserSession(
-                find_browser(context.browser),
-                display.name,
-                width,
-                height,
-                folder,
-                layer=LayerEnvironment(layer_dir(), ring.name),
-            ) as browser,
-        ):
-            page = Path(scratch, "page.html")
-            page.write_text(_PAGE, encoding="utf-8")
+        with on_page(context, f"chrome-{height}p", width, height, _PAGE) as (browser, ring, page):
             return _look(context, _View(browser, ring), page, on_gpu)
 
     return look

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from ..browser import BrowserSession, LayerEnvironment, find_browser
-from ..display import VirtualDisplay
-from ..native import layer_dir, native
+from ..browser import BrowserSession
+from ..native import native
 from ..ring import FrameRing
-from ..session import terminate_as_interrupt
+from .chrome import on_page
 from .driver import require_gpu
 from .model import CheckFailed, Context, NotRun, Seen
 
@@ -117,25 +114,9 @@ class _Running:
 
 @contextlib.contextmanager
 def _chrome(context: Context, capture: str) -> Iterator[_Running]:
-    folder = context.output / f"zero-copy-{capture}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (
-        terminate_as_interrupt(),
-        tempfile.TemporaryDirectory(prefix="uisplice-gpu-check-") as scratch,
-        VirtualDisplay(WIDTH, HEIGHT) as display,
-        FrameRing(WIDTH, HEIGHT, slots=8) as ring,
-        BrowserSession(
-            find_browser(context.browser),
-            display.name,
-            WIDTH,
-            HEIGHT,
-            folder,
-            layer=LayerEnvironment(layer_dir(), ring.name),
-            environment={"UIS_CAPTURE": capture},
-        ) as browser,
-    ):
-        page = Path(scratch, "page.html")
-        page.write_text(_PAGE, encoding="utf-8")
+    with on_page(
+        context, f"zero-copy-{capture}", WIDTH, HEIGHT, _PAGE, {"UIS_CAPTURE": capture}
+    ) as (browser, ring, page):
         browser.page.goto(page.as_uri())
         running = _Running(browser, ring)
         browser.page.evaluate(_RUN, 1)
