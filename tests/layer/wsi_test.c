@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "surface.h"
 #include "uisplice/frame_ring.h"
 
@@ -26,17 +27,6 @@
 #define HEIGHT 200
 #define MAX_IMAGES 8
 
-static int failures;
-
-#define CHECK(condition, ...)                                                                      \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: ", __FILE__, __LINE__);                                        \
-            fprintf(stderr, __VA_ARGS__);                                                          \
-            fputc('\n', stderr);                                                                   \
-            failures++;                                                                            \
-        }                                                                                          \
-    } while (0)
 static VkInstance instance;
 static bool headless;
 static VkPhysicalDevice physical;
