@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from harness.browser import BrowserSession, LayerEnvironment, find_browser
 from harness.display import VirtualDisplay
-from harness.native import layer_dir, native
+from harness.native import layer_dir
 from harness.ring import FrameRing
 from support.traces import processes
 
@@ -43,18 +43,11 @@ class Capture:
 
     def drain(self) -> int:
         """Reads everything that is there; returns how many frames."""
-        lib, ffi = native().lib, native().ffi
         count = 0
-        while (slot := lib.uis_ring_take(self.ring.pointer, 0)) != ffi.NULL:
-            raw = ffi.buffer(lib.uis_ring_slot_pixels(slot), slot.stride * slot.height)
-            rows = np.frombuffer(raw, np.uint8).reshape(slot.height, slot.stride)
-            pixels = rows[:, : slot.width * 4].reshape(slot.height, slot.width, 4)
-            self.newest = pixels[..., 2::-1].copy()
-            self.sequences.append(slot.sequence)
-            self.damages.append(
-                tuple((r.x, r.y, r.w, r.h) for r in slot.damage[0 : slot.damage_count])
-            )
-            lib.uis_ring_release(slot)
+        for frame in self.ring.drain():
+            self.newest = frame.rgb
+            self.sequences.append(frame.sequence)
+            self.damages.append(frame.damage)
             count += 1
         return count
 
