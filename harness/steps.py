@@ -57,7 +57,7 @@ from .scenario import (
     display_path,
 )
 from .scenario.durations import format_duration
-from .scenario.step import LOCATOR_KEYS
+from .scenario.step import LOCATOR_KEYS, WaitingStep
 from .step_functions import StepContext
 
 SLICE = 0.1  # seconds between two looks at whether Chrome lives
@@ -140,7 +140,7 @@ class StepRunner:
         Raises StepError, which names phase, tick, line and step, when it fails; BrowserError
         when Chrome died.
         """
-        timeout = step.timeout if step.timeout is not None else self.timeout
+        timeout = self._timeout(step)
         with self.around(step.subject):
             try:
                 self._check_alive()
@@ -259,7 +259,8 @@ class StepRunner:
                 raise _Failure(f"no one knows how to play '{step.kind}'", "")
 
     def _timeout(self, step: BaseStep) -> float:
-        return step.timeout if step.timeout is not None else self.timeout
+        own = step.timeout if isinstance(step, WaitingStep) else None
+        return self.timeout if own is None else own
 
     def _play_repeat(self, step: Repeat, where: str, until: float) -> None:
         """Each turn starts at its own time from the first, so that delays do not add up."""

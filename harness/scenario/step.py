@@ -33,10 +33,7 @@ LOCATOR_KEYS = (*LocatorFields.ways, *LocatorFields.narrowing)
 
 
 class BaseStep(Frozen):
-    """`line` is where the step stands in `file` ("": the scenario's own; 0: built in Python).
-
-    `timeout` (seconds) overrides the scenario's.
-    """
+    """`line` is where the step stands in `file` ("": the scenario's own; 0: built in Python)."""
 
     primary: ClassVar[str]
     primary_is_all: ClassVar[bool] = False  # a mapping behind the name is `primary`, not fields
@@ -44,7 +41,6 @@ class BaseStep(Frozen):
     kind: str
     line: int = 0
     file: str = ""
-    timeout: PositiveSeconds | None = None
 
     @property
     def subject(self) -> str:
@@ -66,7 +62,25 @@ class BaseStep(Frozen):
         return []
 
 
-class ElementStep(BaseStep, LocatorFields):
+class WaitingStep(BaseStep):
+    """A step that waits for the page. `timeout` (seconds) overrides the scenario's."""
+
+    timeout: PositiveSeconds | None = None
+
+    def _needs_for_timeout(self, given: object, what: str) -> None:
+        """Refuses a timeout of a step that waits only for an element which it does not have."""
+        if given is None and self.timeout is not None:
+            raise MisplacedValue(("timeout",), no_timeout(self.kind, f" without {what}"))
+
+
+def no_timeout(kind: str, without: str = "") -> str:
+    """What is wrong with a timeout that would do nothing."""
+    return (
+        f"'timeout' has no meaning in the step '{kind}'{without}, which does not wait for the page"
+    )
+
+
+class ElementStep(WaitingStep, LocatorFields):
     """A step that acts on one element."""
 
     primary: ClassVar[str] = "selector"
@@ -76,7 +90,7 @@ class ElementStep(BaseStep, LocatorFields):
         return f"{self.kind} {self.spelled}"
 
 
-class Open(BaseStep):
+class Open(WaitingStep):
     """Goes to a page: a path on the scenario's site, or a URL."""
 
     primary: ClassVar[str] = "url"
@@ -89,7 +103,7 @@ class Open(BaseStep):
         return check_address(url)
 
 
-class Reload(BaseStep):
+class Reload(WaitingStep):
     """Loads the page again; also one that crashed. `ready` is what must be visible then."""
 
     primary: ClassVar[str] = "ready"
@@ -103,7 +117,7 @@ class Reload(BaseStep):
         return "reload"
 
 
-class Back(BaseStep):
+class Back(WaitingStep):
     """Goes back in the page's history. `ready` is what must be visible then."""
 
     primary: ClassVar[str] = "ready"
@@ -151,6 +165,7 @@ class Move(ElementStep):
             raise ValueError("a move goes to a selector, or to both x and y")
         if not any(point) and not self.found:
             raise ValueError("a move needs a selector, or x and y")
+        self._needs_for_timeout(True if self.found else None, "an element")
         return self
 
     @property
@@ -158,7 +173,7 @@ class Move(ElementStep):
         return f"move {self.spelled}" if self.found else f"move ({self.x}, {self.y})"
 
 
-class Drag(BaseStep):
+class Drag(WaitingStep):
     """Presses the mouse on an element, moves it and lets go: `to` an element, or `by` pixels."""
 
     primary: ClassVar[str] = "from"
@@ -186,7 +201,7 @@ class Drag(BaseStep):
         return self.over
 
 
-class Press(BaseStep):
+class Press(WaitingStep):
     """A key or a chord, `times` times, `every` seconds from one to the next; `at` an element
     it has the focus first."""
 
@@ -202,12 +217,17 @@ class Press(BaseStep):
     def _known(cls, key: str) -> str:
         return check_key(key)
 
+    @model_validator(mode="after")
+    def _waits_for_at(self) -> Self:
+        self._needs_for_timeout(self.at, "'at'")
+        return self
+
     @property
     def fixed_seconds(self) -> float:
         return (self.times - 1) * self.every
 
 
-class Type(BaseStep):
+class Type(WaitingStep):
     """Text into whatever has the focus, or `into` an element that is clicked first;
     `every` seconds from one key to the next."""
 
@@ -216,6 +236,11 @@ class Type(BaseStep):
     text: Annotated[str, Field(min_length=1)]
     every: Seconds = 0.12
     into: Locator | None = None
+
+    @model_validator(mode="after")
+    def _waits_for_into(self) -> Self:
+        self._needs_for_timeout(self.into, "'into'")
+        return self
 
     @property
     def fixed_seconds(self) -> float:
@@ -235,7 +260,7 @@ ScrollKey = Literal[
 ]
 
 
-class Scroll(BaseStep):
+class Scroll(WaitingStep):
     """Scrolls with the wheel or the keyboard.
 
     The wheel turns `by` pixels down (negative: up) and `across` to the right within `over`
@@ -263,6 +288,7 @@ class Scroll(BaseStep):
             if name in given:
                 other = "'keys'" if wheel else "'by' and 'across'"
                 raise MisplacedValue((name,), f"a scroll's '{name}' goes with {other}")
+        self._needs_for_timeout(self.at, "'at'")
         return self
 
     @property
@@ -299,7 +325,7 @@ class WaitFor(ElementStep):
     state: Literal["visible", "attached", "hidden", "detached"] = "visible"
 
 
-class WaitForVideo(BaseStep):
+class WaitForVideo(WaitingStep):
     """Until a video plays, is paused, has ended or buffers, and has come `past` a time of it."""
 
     primary: ClassVar[str] = "state"
@@ -317,7 +343,7 @@ class Mark(BaseStep):
     name: Name
 
 
-class Screenshot(BaseStep):
+class Screenshot(WaitingStep):
     """Keeps a picture of the page, or `of` an element, in the report."""
 
     primary: ClassVar[str] = "name"
@@ -352,7 +378,7 @@ class Crash(BaseStep):
     what: Literal["page"]
 
 
-class Expect(BaseStep, PageExpectation):
+class Expect(WaitingStep, PageExpectation):
     """Fails here unless the page comes to show this within the timeout."""
 
     primary: ClassVar[str] = "selector"
@@ -363,7 +389,7 @@ class Expect(BaseStep, PageExpectation):
         return f"expect {PageExpectation.subject.fget(self)}"  # type: ignore[attr-defined]
 
 
-class Call(BaseStep):
+class Call(WaitingStep):
     """Calls a Python function that is registered under the entry point group `uisplice.steps`."""
 
     primary: ClassVar[str] = "name"
@@ -429,7 +455,7 @@ class Condition(Frozen):
         return f"'{self.value}' is '{self.is_}'"
 
 
-class Repeat(BaseStep):
+class Repeat(WaitingStep):
     """Plays `steps` `times` times, `every` seconds from one start to the next, or as often as
     needed `until` a condition holds (at most `times`, then the step fails). `timeout` is of
     all turns together; None: as long as they take."""

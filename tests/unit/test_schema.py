@@ -12,6 +12,7 @@ from support.examples import read
 
 from harness.scenario import STEP_TYPES, to_json_schema
 from harness.scenario.model import EXPANDED_KEYS, Scenario
+from harness.scenario.step import WaitingStep
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted((REPOSITORY / "scenarios").rglob("*.yaml"))
@@ -29,7 +30,8 @@ REFUSED = [
     "step_network", "step_open", "step_press", "step_reload", "step_repeat", "step_resize_form",
     "step_screenshot", "step_scroll", "step_type", "step_wait_for_video", "step_without_colon",
     "steps_as_mapping", "steps_form", "storage_state_form", "tags", "tags_as_text",
-    "template_beside_use", "templates_as_mapping", "timeouts", "two_bodies", "unknown_keys",
+    "template_beside_use", "templates_as_mapping", "timeouts", "timeout_without_meaning",
+    "two_bodies", "unknown_keys",
     "unknown_step", "variables_as_list", "viewport_text", "empty_values",
 ]  # fmt: skip
 
@@ -107,6 +109,13 @@ def test_accepts_what_the_loader_takes(text: str) -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_refuses(name: str) -> None:
     assert errors((BROKEN / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", STEP_TYPES)
+def test_has_a_timeout_just_where_a_step_waits_for_the_page(name: str) -> None:
+    waits = issubclass(STEP_TYPES[name], WaitingStep)
+    assert ('"timeout"' in json.dumps(SCHEMA["$defs"][f"step_{name}"])) == waits
+    assert waits == (name not in ("wait", "mark", "resize", "network", "crash", "if"))
 
 
 def test_refuses_null() -> None:
