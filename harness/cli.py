@@ -33,7 +33,7 @@ from .result import Result
 from .run import RunOptions, run_scenario
 from .scenario import Scenario, load_scenarios
 from .scenario.loader import assignment, unknown_variable
-from .scenario.schema import to_json_schema
+from .scenario.schema import to_included_json_schema, to_json_schema
 from .starter import write_starter
 from .summary import write_summary
 from .tape import SUFFIX, Tape
@@ -361,7 +361,8 @@ def _trends(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _schema(arguments: argparse.Namespace, console: Console) -> int:
-    text = json.dumps(to_json_schema(), indent=2, ensure_ascii=False) + "\n"
+    schema = to_included_json_schema() if arguments.included else to_json_schema()
+    text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     if arguments.output is None:
         sys.stdout.write(text)
         return 0
@@ -618,11 +619,17 @@ metrics: """
         "schema",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         help="print the JSON Schema of scenarios, for editors",
-        description="Prints the JSON Schema of scenario files.",
-        epilog="""example:
+        description="Prints the JSON Schema of scenario files, or of those that they include.",
+        epilog="""examples:
   harness schema --output scenarios/scenario.schema.json
-  and as the first line of a scenario, for editors with the YAML language server:
+  harness schema --included --output scenarios/parts/included.schema.json
+  and as the first line of a file, for editors with the YAML language server:
   # yaml-language-server: $schema=./scenario.schema.json""",
+    )
+    schema.add_argument(
+        "--included",
+        action="store_true",
+        help="of included files: variables, templates and further includes",
     )
     schema.add_argument("--output", type=Path, metavar="FILE", help="write it to a file")
     schema.set_defaults(act=_schema)

@@ -6,7 +6,7 @@ from .locator import Locator, LocatorFields
 from .model import EncoderSettings, Phase, Scenario, Xfail
 from .network import Network
 from .page_expectation import PageExpectation
-from .schema import to_json_schema
+from .schema import to_included_json_schema, to_json_schema
 from .step import (
     STEP_TYPES,
     Back,
@@ -83,5 +83,6 @@ __all__ = [
     "display_path",
     "load_scenario",
     "load_scenarios",
+    "to_included_json_schema",
     "to_json_schema",
 ]

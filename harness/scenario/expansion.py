@@ -31,7 +31,7 @@ from .located import (
     read_tree,
 )
 from .located import Mapping as Tree
-from .model import EXPANDED_KEYS, KEYS
+from .model import EXPANDED_KEYS, INCLUDED_KEYS, KEYS
 from .nearest import meant, nearest, unknown
 
 MAX_CASES = 256
@@ -41,7 +41,6 @@ MAX_VALUES = 100_000  # of all cases together, with templates in their places
 MAX_CHARACTERS = 1 << 22  # the same
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _USE = re.compile(r"\$\$\{|\$\{(?P<name>[^{}]*)\}|(?P<open>\$\{)")
-_INCLUDED_KEYS = ("variables", "include", "templates")
 _SCENARIO_KEYS = ("open", "phases", "steps", "wait")
 _USE_KEYS = ("use", "with", "phase", "duration", "expect")
 
@@ -200,7 +199,7 @@ class _Expander:
         if tree is None:
             self.unread = True
             return {}
-        if {"variables", "templates", "include"} & tree.left_out:
+        if set(INCLUDED_KEYS) & tree.left_out:
             self.unread = True
         inherited = self._include(tree, file, (*above, file))
         own = {**inherited, **self._variables(tree.get("variables"))}
@@ -233,18 +232,18 @@ class _Expander:
         except Unreadable as unreadable:
             self.problems.append(unreadable.problem)
             return None
-        keys = ", ".join(_INCLUDED_KEYS)
+        keys = ", ".join(INCLUDED_KEYS)
         if not isinstance(root, Tree):
             self.report(root.mark, f"an included file has the keys {keys}")
             return None
-        foreign = [key for key in root.entries if key not in _INCLUDED_KEYS]
+        foreign = [key for key in root.entries if key not in INCLUDED_KEYS]
         if set(foreign) & set(_SCENARIO_KEYS):
             text = f"include: '{name.text}' is a scenario; an included file has only {keys}"
             self.report(name.mark, text)
             return None
         self.problems += problems
         for key in foreign:
-            self.report(root.entries[key].key_mark, unknown("key", key, _INCLUDED_KEYS))
+            self.report(root.entries[key].key_mark, unknown("key", key, INCLUDED_KEYS))
         return root
 
     # --- variables and matrix ---
