@@ -180,28 +180,6 @@ class FrameRing:
             ),
         )
 
-    def held_frame(self) -> CapturedFrame | None:
-        """A copy of the frame that stands on the recorder's side, the last one it took; None
-        where it has taken none, or where its pixels are on the GPU. Costs the caller a copy, and
-        the recorder nothing."""
-        ffi, lib = self._native.ffi, self._native.lib
-        width, height = self._header.max_width, self._header.max_height
-        room = np.empty(width * height * 4, np.uint8)
-        said = ffi.new("uis_ring_slot *")
-        for _ in range(_TRIES):
-            rc = lib.uis_ring_copy_held(
-                self.pointer, said, ffi.from_buffer("uint8_t[]", room), room.size
-            )
-            if rc != -errno.EAGAIN:
-                break
-        if rc != 0 or said.width > width or said.height > height:
-            return None
-        window = room[: said.width * said.height * 4].reshape(said.height, said.width, 4)
-        pixels = np.zeros((height, width, 4), np.uint8)
-        pixels[..., 3] = 255
-        pixels[: said.height, : said.width] = window
-        return CapturedFrame(int(said.sequence), pixels)
-
     def drain(self) -> Iterator[PresentedFrame]:
         """Takes every frame that is there, the oldest first, and frees its slot. A ring has one
         reader: not for one that a recorder reads.
@@ -232,6 +210,28 @@ class FrameRing:
             yield PresentedFrame(
                 int(said.sequence), pixels, tuple((r.x, r.y, r.w, r.h) for r in rects)
             )
+
+    def held_frame(self) -> CapturedFrame | None:
+        """A copy of the frame that stands on the recorder's side, the last one it took; None
+        where it has taken none, or where its pixels are on the GPU. Costs the caller a copy, and
+        the recorder nothing."""
+        ffi, lib = self._native.ffi, self._native.lib
+        width, height = self._header.max_width, self._header.max_height
+        room = np.empty(width * height * 4, np.uint8)
+        said = ffi.new("uis_ring_slot *")
+        for _ in range(_TRIES):
+            rc = lib.uis_ring_copy_held(
+                self.pointer, said, ffi.from_buffer("uint8_t[]", room), room.size
+            )
+            if rc != -errno.EAGAIN:
+                break
+        if rc != 0 or said.width > width or said.height > height:
+            return None
+        window = room[: said.width * said.height * 4].reshape(said.height, said.width, 4)
+        pixels = np.zeros((height, width, 4), np.uint8)
+        pixels[..., 3] = 255
+        pixels[: said.height, : said.width] = window
+        return CapturedFrame(int(said.sequence), pixels)
 
     def set_window(self, width: int, height: int) -> None:
         """Says how large the main window is now; the layer looks for it by its size when
