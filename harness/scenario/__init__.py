@@ -1,5 +1,6 @@
 """The scenario language: models of it and the loader of its files."""
 
+from .condition import Condition
 from .expectations import Counts, Expectations, Shares
 from .loader import display_path, load_scenario, load_scenarios
 from .locator import Locator, LocatorFields
@@ -13,7 +14,6 @@ from .step import (
     BaseStep,
     Call,
     Click,
-    Condition,
     Crash,
     DoubleClick,
     Drag,

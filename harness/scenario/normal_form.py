@@ -13,7 +13,7 @@ from pathlib import Path
 from .located import Entry, Mapping, Mark, Node, Problem, Scalar, Sequence
 from .model import BODIES, KEYS
 from .nearest import nearest, unknown
-from .step import EXAMPLES, STEP_LISTS, STEP_TYPES, WaitingStep, no_timeout
+from .step import STEP_LISTS, STEP_TYPES, WaitingStep, no_timeout
 
 INTERNAL = ("kind", "line", "file", "path", "case", "variables")
 
@@ -149,7 +149,7 @@ class _Writer:
     def _report_text(self, node: Scalar) -> None:
         word, _, rest = node.text.partition(" ")
         if node.text in STEP_TYPES:
-            text = f"step '{node.text}' has no value; write it as '{EXAMPLES[node.text]}'"
+            text = f"step '{node.text}' has no value; write it as '{STEP_TYPES[node.text].example}'"
         elif word in STEP_TYPES:
             text = f"'{node.text}' is not a step; write it as '{word}: {rest.strip()}'"
         else:

@@ -148,9 +148,9 @@ def test_a_long_chain_ends(tmp_path: Path) -> None:
     ids=["powers", "value", "values", "templates", "cases", "product", "listed", "names"],
 )
 def test_growth_is_bounded_and_ends_soon(tmp_path: Path, text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     found = problems(tmp_path, text)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert max(len(line) for line in found) < 2000
 
 
