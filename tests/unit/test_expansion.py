@@ -9,7 +9,9 @@ import pytest
 
 from harness.errors import ScenarioError
 from harness.scenario import Click, Mark, Scenario, Type, Wait, load_scenario, load_scenarios
-from harness.scenario.expansion import MAX_CASES, MAX_INCLUDES, MAX_TEXT
+from harness.scenario.includes import MAX_INCLUDES
+from harness.scenario.matrix import MAX_CASES
+from harness.scenario.variables import MAX_TEXT
 
 HEAD = "open: https://example.com/\n"
 
