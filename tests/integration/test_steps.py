@@ -216,7 +216,7 @@ def test_every_way_to_find_an_element(
 ) -> None:
     play(f"- move: {element}")
     found = "document.elementFromPoint(...arguments_)".replace(
-        "arguments_", json.dumps([round(part) for part in runner._mouse])
+        "arguments_", json.dumps([round(part) for part in runner.mouse.position])
     )
     assert runner.page.evaluate(f"{found}.id") == meant
     if "two" in element:
