@@ -1,0 +1,67 @@
+"""What another user, often root, has left on this machine is no obstacle, or a clear error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.users import User, another_user
+
+
+@pytest.fixture(scope="module")
+def user() -> Iterator[User]:
+    with another_user() as user:
+        yield user
+
+
+def test_shared_memory_of_a_dead_run(user: User) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    ring = Path(f"/dev/shm/uisplice-{ended.pid}-0-of-root")
+    ring.touch(mode=0o600)
+    try:
+        said = user.python(
+            "from harness.ring import FrameRing\n"
+            "with FrameRing(64, 48) as ring: print(ring.counters().state)"
+        )
+    finally:
+        ring.unlink(missing_ok=True)
+    assert said == "none\n"
+
+
+PROBLEM = """
+from harness.errors import EnvironmentProblem
+try: {call}
+except EnvironmentProblem as problem: print(problem)
+"""
+
+
+def test_a_folder_of_roots(user: User) -> None:
+    with tempfile.TemporaryDirectory(dir=user.home) as folder:
+        said = user.python(
+            "from pathlib import Path\n"
+            "from harness.output_folder import make_output_folder\n"
+            + PROBLEM.format(call=f"make_output_folder(Path({folder!r}, 'demo'), '--output')")
+        )
+        (user.home / "x.yaml").write_text("open: https://example.org\nwait: 1s\n")
+        command = [sys.executable, "-m", "harness.cli", "run", "x.yaml", "--output", folder]
+        status, printed = user.run(command)
+    assert f"nothing can be written in {folder}/demo: Permission denied" in said
+    assert f"{folder} is root's: choose another folder with --output, or take it: " in said
+    assert f"sudo chown -R $USER {folder}" in said
+    assert status == 3
+    assert printed.startswith(f"harness: nothing can be written in {folder}: Permission denied")
+
+
+def test_a_name_in_tmp_that_is_taken(user: User) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        said = user.python(
+            "from pathlib import Path\nfrom harness.turns import Turns\n"
+            + PROBLEM.format(call=f"Turns(1, Path({folder!r})).take()")
+        )
+    assert f"{folder}, where runs take turns, is another user's" in said
+    assert "TMPDIR" in said
