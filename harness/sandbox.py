@@ -19,6 +19,7 @@ from .errors import BrowserError, EnvironmentProblem
 
 SANDBOX_VARIABLE = "UISPLICE_SANDBOX"
 _ROOT = Path("/")
+_CAP_SYS_ADMIN = 21  # its bit: capabilities(7)
 _DEBIANS = "usr/lib/chromium"  # where Debian's package has the browser and its helper
 # What the browser process says (content/browser/zygote_host, sandbox/linux) before it ends.
 _REFUSED = re.compile(
@@ -67,7 +68,6 @@ def describe(program: Path, root: Path = _ROOT) -> str:
 def remedy(program: Path, root: Path = _ROOT) -> str:
     """What to do where the browser `program` finds no sandbox, on this machine."""
     advice = []
-    container = (root / ".dockerenv").exists() or (root / "run/.containerenv").exists()
     if _setting(root, "kernel/unprivileged_userns_clone") == "0":
         advice.append("sudo sysctl -w kernel.unprivileged_userns_clone=1")
     elif _setting(root, "user/max_user_namespaces") == "0":
@@ -78,12 +78,12 @@ def remedy(program: Path, root: Path = _ROOT) -> str:
             "(UISPLICE_BROWSER=/opt/google/chrome/chrome)"
         )
         advice.append("sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
-    elif container:
+    elif (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
         advice.append(
             "start the container with a seccomp profile that lets users make namespaces "
             "(--security-opt seccomp=unconfined has no limits at all)"
         )
-    if not container and _is_debians(program, root) and _helper(program, root) is None:
+    if _is_debians(program, root) and _helper(program, root) is None and _setuid_is_enough(root):
         advice.append("sudo apt install chromium-sandbox, a helper that needs no namespaces")
     advice.append(f"{SANDBOX_VARIABLE}=off, if every page that is opened can be trusted")
     return "; or ".join(advice)
@@ -95,6 +95,16 @@ def _setting(root: Path, name: str) -> str:
         return (root / "proc/sys" / name).read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+def _setuid_is_enough(root: Path) -> bool:
+    """Whether a helper of root's could make namespaces: most containers have that taken away."""
+    try:
+        status = (root / "proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return True
+    bounding = re.search(r"^CapBnd:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bounding is None or bool(int(bounding[1], 16) >> _CAP_SYS_ADMIN & 1)
 
 
 def _namespaces_can_be_made() -> bool:
