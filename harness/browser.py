@@ -643,7 +643,15 @@ class BrowserSession:
 
 
 def _start_playwright() -> Playwright:
-    """A thread can have one at a time. Raises BrowserError when there is one already."""
+    """A thread can have one at a time. Raises BrowserError when there is one already, and
+    for a user without a home folder, which Playwright asks for."""
+    try:
+        Path.home()
+    except RuntimeError as error:
+        raise BrowserError(
+            "Playwright does not start: this user has no home folder",
+            "set $HOME; a folder that does not exist will do",
+        ) from error
     try:
         return sync_playwright().start()
     except PlaywrightError as error:

@@ -7,10 +7,9 @@ import pwd
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -34,11 +33,9 @@ class User:
         self.uid = uid
         self._become = tuple(become)
 
-    def start(
-        self, command: Sequence[str], environment: Mapping[str, str] | None = None, **options: Any
-    ) -> subprocess.Popen[str]:
+    def start(self, command: Sequence[str], around: Sequence[str] = ()) -> subprocess.Popen[str]:
         """Starts a command as this user, in its home, without root's environment; it can import
-        the harness. Its output is one text."""
+        the harness. Its output is one text. `around` starts it all as who this is."""
         variables = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
@@ -46,14 +43,13 @@ class User:
             "PYTHONPATH": str(ROOT),
         }
         return subprocess.Popen(
-            (*self._become, *command),
+            (*around, *self._become, *command),
             cwd=self.home,
-            env={**variables, **(environment or {})},
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            **options,
         )
 
     def run(self, command: Sequence[str]) -> tuple[int, str]:

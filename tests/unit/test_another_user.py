@@ -50,9 +50,14 @@ def test_a_folder_of_roots(user: User) -> None:
         (user.home / "x.yaml").write_text("open: https://example.org\nwait: 1s\n")
         command = [sys.executable, "-m", "harness.cli", "run", "x.yaml", "--output", folder]
         status, printed = user.run(command)
+        pytest_said = user.run(
+            [sys.executable, "-m", "pytest", "-q", "x.yaml", "--recordings", f"{folder}/r"]
+        )
     assert f"nothing can be written in {folder}/demo: Permission denied" in said
     assert f"{folder} is root's: choose another folder with --output, or take it: " in said
     assert f"sudo chown -R $USER {folder}" in said
+    assert pytest_said[0] == pytest.ExitCode.USAGE_ERROR
+    assert f"ERROR: nothing can be written in {folder}/r/allure-results: Permission denied" in pytest_said[1]
     assert status == 3
     assert printed.startswith(f"harness: nothing can be written in {folder}: Permission denied")
 
@@ -65,3 +70,22 @@ def test_a_name_in_tmp_that_is_taken(user: User) -> None:
         )
     assert f"{folder}, where runs take turns, is another user's" in said
     assert "TMPDIR" in said
+
+
+def test_an_x_server_that_may_make_no_socket(user: User) -> None:
+    """As in WSL, where /tmp/.X11-unix is mounted read-only. In a mount namespace."""
+    isolated = subprocess.run(["unshare", "--mount", "true"], capture_output=True)
+    if isolated.returncode != 0:
+        pytest.skip("no mount namespace can be made here")
+    code = (
+        "from harness.display import VirtualDisplay\n"
+        "def enter():\n"
+        "    with VirtualDisplay(64, 48): pass\n" + PROBLEM.format(call="enter()")
+    )
+    mount = 'mount -t tmpfs -o mode=0755 none /tmp/.X11-unix && exec "$@"'
+    process = user.start(
+        [sys.executable, "-c", code], around=("unshare", "--mount", "sh", "-c", mount, "sh")
+    )
+    said, _ = process.communicate(timeout=60)
+    assert "cannot make its socket in /tmp/.X11-unix" in said
+    assert "sudo chmod 1777 /tmp/.X11-unix" in said
