@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Preloaded into Chrome for tests: /proc/self/task has one thread, whatever the Vulkan driver
  * started. Chrome's GPU process gives itself its seccomp sandbox only then; lavapipe, of which
- * tests are made, starts threads before that, and drivers of most GPUs do not. */
+ * the tests are made, starts threads before that; another driver need not. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>

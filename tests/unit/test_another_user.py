@@ -50,14 +50,14 @@ def test_a_folder_of_roots(user: User) -> None:
         (user.home / "x.yaml").write_text("open: https://example.org\nwait: 1s\n")
         command = [sys.executable, "-m", "harness.cli", "run", "x.yaml", "--output", folder]
         status, printed = user.run(command)
-        pytest_said = user.run(
+        ended, complained = user.run(
             [sys.executable, "-m", "pytest", "-q", "x.yaml", "--recordings", f"{folder}/r"]
         )
     assert f"nothing can be written in {folder}/demo: Permission denied" in said
     assert f"{folder} is root's: choose another folder with --output, or take it: " in said
     assert f"sudo chown -R $USER {folder}" in said
-    assert pytest_said[0] == pytest.ExitCode.USAGE_ERROR
-    assert f"ERROR: nothing can be written in {folder}/r/allure-results: Permission denied" in pytest_said[1]
+    assert ended == pytest.ExitCode.USAGE_ERROR
+    assert f"ERROR: nothing can be written in {folder}/r/allure-results: Permission" in complained
     assert status == 3
     assert printed.startswith(f"harness: nothing can be written in {folder}: Permission denied")
 
