@@ -26,6 +26,7 @@ from .explanation import explain
 from .gpu_check.command import add_command as add_gpu_check
 from .movement import HEAD, Comparison, Outcome, compare_runs
 from .observer import Counting, Observer
+from .output_folder import make_output_folder
 from .recorder import RecorderSettings
 from .replay import require_tapes
 from .report import MEASURES_HEAD, measures_row
@@ -199,6 +200,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         raise ScenarioError(f"--set: {wrong}", remedy)
     if arguments.tape_replay is not None:
         require_tapes(arguments.tape_replay, scenarios)
+    make_output_folder(arguments.output, "--output")
     with AllureRun(arguments.output, Path()) as results:
         return _play_all(scenarios, arguments, console, results)
 

@@ -8,12 +8,12 @@
 #include "encode_link.h"
 #include "foreign_allocator.h"
 #include "recorder_kind.h"
+#include "uisplice/thread_signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +160,7 @@ static void *pump(void *argument) {
     const char *problem;
     uis_tick tick;
     int rc;
+    pthread_setname_np(pthread_self(), "uis-host-pump");
     while ((rc = uis_recorder_next(host->recorder, 200, &tick)) >= 0)
         if (rc == 1 && wanted)
             wanted = put_record(host, &tick); /* not wanted: taken all the same, to the end */
@@ -272,7 +273,6 @@ static void serve(uis_encode_host *host) {
     __atomic_store_n(&host->link->spool_open, host->spool >= 0, __ATOMIC_RELEASE);
     int rc = pthread_create(&host->pump, NULL, pump, host);
     if (rc == 0) {
-        pthread_setname_np(host->pump, "uis-host-pump");
         say_state(host, UIS_HOST_READY);
         while (!__atomic_load_n(&host->pumped, __ATOMIC_ACQUIRE)) {
             const uint32_t seen = changes(host);
@@ -291,6 +291,9 @@ static void serve(uis_encode_host *host) {
 
 static void *control(void *argument) {
     uis_encode_host *host = argument;
+    /* Each names itself, for another thread's name is written to a file, which a sandbox
+     * refuses. */
+    pthread_setname_np(pthread_self(), "uis-host");
     if (!claim(host))
         return NULL;
     serve(host);
@@ -309,15 +312,12 @@ int uis_encode_host_start(uis_encode_host *host, const uis_device_frames *frames
     host->has_frames = frames != NULL;
     if (frames)
         host->frames = *frames;
-    /* Chrome's signal handlers must not run on our threads; theirs inherit the mask. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before; /* the threads that this one starts inherit its mask */
+    uis_block_sent_signals(&before);
     int rc = pthread_create(&host->control, NULL, control, host);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)
         return -rc;
-    pthread_setname_np(host->control, "uis-host");
     host->started = true;
     return 0;
 }

@@ -538,6 +538,7 @@ static uis_spool *take_spool(local_recorder *r) {
 static void *run(void *argument) {
     local_recorder *r = argument;
     char err[400] = "";
+    pthread_setname_np(pthread_self(), "uis-recorder");
     uint64_t origin = idle(r);
     if (!origin) {
         finish(r, NULL);
@@ -688,7 +689,6 @@ int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring,
         return -rc;
     }
     r->thread_started = true;
-    pthread_setname_np(r->thread, "uis-recorder");
     *out = &r->base;
     return 0;
 }
