@@ -21,6 +21,7 @@ struct uis_picture_coder {
     const uis_encoder_backend *backend;
     uint32_t mb_width, mb_height, mbs;
     uis_splicer splicer;
+    uis_row_pool *rows;
 
     /* The frame fed last, and encoder 1's input while regions live: their places stay there as
      * they were. */
@@ -45,6 +46,8 @@ struct uis_picture_coder {
     bool keyframe_wanted;
     uint64_t last_keyframe; /* tick */
     uint32_t last_index;    /* UIS_LTR_* that it became */
+
+    uint64_t shown_cpu_ns; /* processor time of the thread for this picture's `shown` */
 
     uis_shown shown; /* what a decoder shows now */
     uis_shown ltr0;  /* what LTR 0 is; kept where pictures are not merged */

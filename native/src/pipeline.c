@@ -102,6 +102,10 @@ uint32_t uis_pipeline_mbs(const uis_pipeline *p) {
     return uis_picture_coder_mbs(p->coder);
 }
 
+void uis_pipeline_set_helpers(uis_pipeline *p, uint32_t helpers) {
+    uis_picture_coder_set_helpers(p->coder, helpers);
+}
+
 static uis_classification everything(uis_pipeline *p) {
     const uint32_t mbs = uis_picture_coder_mbs(p->coder);
     memset(p->map, 1, mbs);

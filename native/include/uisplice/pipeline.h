@@ -54,6 +54,11 @@ int uis_pipeline_use_host(uis_pipeline *pipeline, char *err, size_t err_size);
 /* The next tick's picture shall be a keyframe, whether anything changed or not. */
 void uis_pipeline_request_keyframe(uis_pipeline *pipeline);
 
+/* Before the first tick: threads beside the caller's that compare, convert and digest a picture's
+ * rows, at most 7. Without a call as many as pay: 3 where there are four processors, else none.
+ * What comes out is the same with any number (tests, benchmarks). */
+void uis_pipeline_set_helpers(uis_pipeline *pipeline, uint32_t helpers);
+
 /* The conversion that the pipeline makes, alone (tests, benchmarks): the pixels of `area`,
  * widened to even coordinates, as I420 (BT.601, limited range) into planes whose sides
  * are the view's, rounded up to whole macroblocks, and which have no gaps between rows. */
