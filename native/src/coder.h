@@ -47,8 +47,6 @@ struct uis_picture_coder {
     uint64_t last_keyframe; /* tick */
     uint32_t last_index;    /* UIS_LTR_* that it became */
 
-    uint64_t shown_cpu_ns; /* processor time of the thread for this picture's `shown` */
-
     uis_shown shown; /* what a decoder shows now */
     uis_shown ltr0;  /* what LTR 0 is; kept where pictures are not merged */
 };
