@@ -3,8 +3,9 @@
 
 Natural video that fills the window, every tick a full picture of encoder 1; and a page with a
 video of half its sides. No browser, no ring, no clock: frames lie in memory. Rounds are
-alternated; times are medians over all ticks but a round's first, CPU is the process's, helpers
-included. Another build to compare with: UISPLICE_LIB_DIR.
+alternated; times are medians over all ticks but a round's first (`--least`: the least, for a
+machine on which others work), CPU is the process's, helpers included. Another build to compare
+with: UISPLICE_LIB_DIR, with `--helpers auto` if it has none.
 """
 
 from __future__ import annotations
@@ -88,10 +89,12 @@ def main() -> None:
     parser.add_argument("--preset", default="superfast")
     parser.add_argument("--ticks", type=int, default=60, help="in a round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--least", action="store_true", help="the least instead of the median")
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
     settings = RecorderSettings(width, height, preset=arguments.preset)
     kinds = arguments.helpers.split(",")
+    typical, word = (min, "least") if arguments.least else (statistics.median, "medians")
     for name in arguments.contents.split(","):
         pictures, video = frames(name, width, height)
         measured: dict[str, Measures] = {kind: defaultdict(list) for kind in kinds}
@@ -103,11 +106,11 @@ def main() -> None:
                     measure(pictures, video, settings, helpers, arguments.ticks, measured[kind])
                 )
         assert len(sizes) == 1, f"streams of different sizes: {sizes}"
-        table = Table(title=f"{name}, {arguments.size}, {arguments.preset}: ms a tick, medians")
+        table = Table(title=f"{name}, {arguments.size}, {arguments.preset}: ms a tick, {word}")
         for heading in ("helpers", *SHOWN):
             table.add_column(heading, justify="right")
         for kind in kinds:
-            medians = (statistics.median(measured[kind][shown]) for shown in SHOWN)
+            medians = (typical(measured[kind][shown]) for shown in SHOWN)
             table.add_row(kind, *(f"{value:.2f}" for value in medians))
         Console(width=None if sys.stdout.isatty() else 120).print(table)
 

@@ -53,8 +53,9 @@ class Pipeline:
 
     The stream, ticks and digests are those that a live recording of the same
     frames would have, presented on every tick, or as `arrival` says. `origin_ns` is
-    the time of tick 0. `helpers` threads share a picture's rows with the caller's, None:
-    as many as pay here; what comes out is the same. Raises RecorderError where the settings do not fit.
+    the time of tick 0. `helpers` threads share the rows of what has at least
+    `shared_from` macroblocks with the caller's, None: as in a recording on this machine;
+    what comes out is the same. Raises RecorderError where the settings do not fit.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Pipeline:
         stream: Path,
         origin_ns: int = _ORIGIN_NS,
         helpers: int | None = None,
+        shared_from: int = 1024,
     ) -> None:
         self.settings = settings
         self._origin_ns = origin_ns
@@ -76,7 +78,7 @@ class Pipeline:
             raise RecorderError(self._native.text(self._error), settings_remedy(settings))
         self._pointer: Any = out[0]
         if helpers is not None:
-            lib.uis_pipeline_set_helpers(self._pointer, helpers)
+            lib.uis_pipeline_share_rows(self._pointer, helpers, shared_from)
         self._muxer = Muxer(stream)
         self._digests = DigestFile(
             stream.with_suffix(".digests"), lib.uis_pipeline_mbs(self._pointer)

@@ -122,8 +122,8 @@ uint32_t uis_picture_coder_mbs(const uis_picture_coder *c) {
     return c->mbs;
 }
 
-void uis_picture_coder_set_helpers(uis_picture_coder *c, uint32_t helpers) {
-    uis_row_pool_set_helpers(c->rows, helpers);
+void uis_picture_coder_share_rows(uis_picture_coder *c, uint32_t helpers, uint32_t shared_from) {
+    uis_row_pool_set(c->rows, helpers, shared_from);
 }
 
 void uis_picture_coder_request_keyframe(uis_picture_coder *c) {

@@ -73,8 +73,8 @@ uint32_t uis_pipeline_mbs(const uis_pipeline *p) {
     return uis_picture_coder_mbs(p->coder);
 }
 
-void uis_pipeline_set_helpers(uis_pipeline *p, uint32_t helpers) {
-    uis_picture_coder_set_helpers(p->coder, helpers);
+void uis_pipeline_share_rows(uis_pipeline *p, uint32_t helpers, uint32_t shared_from) {
+    uis_picture_coder_share_rows(p->coder, helpers, shared_from);
 }
 
 static uis_classification everything(uis_pipeline *p) {

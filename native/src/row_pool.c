@@ -9,8 +9,6 @@
 #include <stdlib.h>
 
 #define PROCESSORS_NEEDED 4
-/* Waking threads takes some 0.05 ms; this many macroblocks take ten times that to account. */
-#define WORTH_MACROBLOCKS 1024
 /* Bands for each thread: contents differ, and so does what a thread gets of its processor. */
 #define BANDS_EACH 4
 
@@ -21,7 +19,7 @@ typedef struct loop {
 } loop;
 
 struct uis_row_pool {
-    uint32_t helpers;
+    uint32_t helpers, shared_from;
     pthread_t threads[UIS_ROW_HELPERS_MAX];
     uint32_t started;
     bool tried;
@@ -59,11 +57,12 @@ uis_row_pool *uis_row_pool_open(uint32_t helpers) {
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->left, NULL);
-    uis_row_pool_set_helpers(p, helpers);
+    uis_row_pool_set(p, helpers, UIS_ROWS_SHARED_FROM);
     return p;
 }
 
-void uis_row_pool_set_helpers(uis_row_pool *p, uint32_t helpers) {
+void uis_row_pool_set(uis_row_pool *p, uint32_t helpers, uint32_t shared_from) {
+    p->shared_from = shared_from;
     p->helpers = helpers < UIS_ROW_HELPERS_MAX ? helpers : UIS_ROW_HELPERS_MAX;
 }
 
@@ -117,7 +116,7 @@ void uis_rows_run(uis_row_pool *p, uint32_t rows, size_t macroblocks, uis_row_fu
                   void *context) {
     if (rows == 0)
         return;
-    const bool shared = p->helpers && macroblocks >= WORTH_MACROBLOCKS;
+    const bool shared = p->helpers && macroblocks >= p->shared_from;
     if (shared && !p->tried)
         start(p);
     if (!shared || !p->started) {

@@ -13,6 +13,10 @@ typedef struct uis_row_pool uis_row_pool;
 #define UIS_ROW_HELPERS 3 /* threads beside the owner, where there are processors for them */
 #define UIS_ROW_HELPERS_MAX 7
 #define UIS_ROW_BANDS 64 /* more than that are never made of one loop */
+/* Macroblocks of work from which on a loop is shared: more than a picture of 1920x1080 has. In
+ * smaller ones a tick has time to spare, and a helper that other processes keep from its
+ * processor would only be waited for. */
+#define UIS_ROWS_SHARED_FROM 8192
 
 /* Rows `from` to `to - 1` are band `band`. */
 typedef void (*uis_row_function)(void *context, uint32_t band, uint32_t from, uint32_t to);
@@ -26,11 +30,12 @@ uint32_t uis_row_helpers(void);
  * and sleep between loops; one that does not start is done without. */
 uis_row_pool *uis_row_pool_open(uint32_t helpers);
 
-/* Another number, before the first loop; at most UIS_ROW_HELPERS_MAX. */
-void uis_row_pool_set_helpers(uis_row_pool *pool, uint32_t helpers);
+/* Other numbers, before the first loop: at most UIS_ROW_HELPERS_MAX helpers, and from how many
+ * macroblocks on. */
+void uis_row_pool_set(uis_row_pool *pool, uint32_t helpers, uint32_t shared_from);
 
-/* Calls the function for bands that make up rows 0 to rows - 1. Below some macroblocks of work
- * the caller does them alone. One caller at a time; not from within a band. */
+/* Calls the function for bands that make up rows 0 to rows - 1, together so many macroblocks of
+ * work. One caller at a time; not from within a band. */
 void uis_rows_run(uis_row_pool *pool, uint32_t rows, size_t macroblocks, uis_row_function function,
                   void *context);
 

@@ -1,4 +1,4 @@
-"""Threads that share a picture's rows: what comes out is the same, and they end with their owner."""
+"""Threads that share a picture's rows: the result is the same, and they end with their owner."""
 
 from __future__ import annotations
 
