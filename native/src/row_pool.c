@@ -2,9 +2,10 @@
 #define _GNU_SOURCE
 #include "row_pool.h"
 
+#include "uisplice/thread_signals.h"
+
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -80,6 +81,8 @@ static void do_bands(uis_row_pool *p, const loop *l) {
 static void *help(void *argument) {
     uis_row_pool *p = argument;
     uint64_t done = 0; /* number of the loop that this thread took part in last */
+    /* Another thread's name is written to a file, which a sandbox refuses. */
+    pthread_setname_np(pthread_self(), "uis-rows");
     pthread_mutex_lock(&p->lock);
     while (!p->closing) {
         if (!p->open || p->number == done) {
@@ -101,14 +104,10 @@ static void *help(void *argument) {
 
 static void start(uis_row_pool *p) {
     p->tried = true;
-    /* The process's signal handlers must not run here; threads inherit the mask. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (p->started < p->helpers && pthread_create(&p->threads[p->started], NULL, help, p) == 0) {
-        pthread_setname_np(p->threads[p->started], "uis-rows");
+    sigset_t before; /* threads inherit the mask */
+    uis_block_sent_signals(&before);
+    while (p->started < p->helpers && pthread_create(&p->threads[p->started], NULL, help, p) == 0)
         p->started++;
-    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 

@@ -26,8 +26,8 @@ typedef void (*uis_row_function)(void *context, uint32_t band, uint32_t from, ui
  * later cannot get in the way. Any thread. */
 uint32_t uis_row_helpers(void);
 
-/* NULL: out of memory. Threads start with the first loop that is worth them, block all signals
- * and sleep between loops; one that does not start is done without. */
+/* NULL: out of memory. Threads start with the first loop that is worth them, block signals that
+ * are sent (thread_signals.h) and sleep between loops; one that does not start is done without. */
 uis_row_pool *uis_row_pool_open(uint32_t helpers);
 
 /* Other numbers, before the first loop: at most UIS_ROW_HELPERS_MAX helpers, and from how many
