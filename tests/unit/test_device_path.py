@@ -30,6 +30,7 @@ from test_merging import Step, region, session, show
 from test_window_size import SMALLER
 
 from harness.browser import LayerEnvironment
+from harness.captured import CapturedPicture
 from harness.checks import access_units, check_recording
 from harness.encoder import choose_encoder
 from harness.metrics import measure
@@ -37,7 +38,7 @@ from harness.native import native
 from harness.pipeline import Pipeline
 from harness.recorder import Picture, Recorder, RecorderSettings, Recording, Tick
 from harness.ring import DeviceFrames as Said
-from harness.ring import FrameRing, VideoRegion
+from harness.ring import CapturedFrame, FrameRing, VideoRegion
 from harness.run import RunOptions, settings_of
 from harness.scenario import load_scenario
 from harness.session import capture_fact
@@ -367,6 +368,117 @@ def test_encoders_of_another_process_cannot_see_them(tmp_path: Path, gpu: Gpu):
             recorder.close()
         assert ring.held_frame() is None
     assert "frames stay on the GPU (UIS_CAPTURE=device)" in recording.error
+
+
+# --------------------------------------------------------- the frame on screen
+
+
+class Live:
+    """A recording that runs, whose frames are on a GPU, and whoever asks to see one."""
+
+    def __init__(self, device: DeviceFrames, ring: FrameRing, path: Path) -> None:
+        self._feeder, self.ring = DeviceFeeder(ring, device), ring
+        self.recorder = Recorder(RecorderSettings(W, H, fps=FPS, encoder="nvenc"), ring, path)
+        self._shown: list[Frame] = []
+
+    def show(self, frame: Frame) -> None:
+        """Returns once the recorder has it."""
+        self._feeder.present(frame)
+        self._shown.append(frame)
+        until = time.monotonic() + 5
+        while (held := self.held()) is None or held.sequence < len(self._shown):
+            assert time.monotonic() < until, "the recorder does not take it"
+            time.sleep(0.01)
+
+    def held(self) -> CapturedFrame | None:
+        """What is handed over; it must be what was presented under that number."""
+        held = self.ring.held_frame()
+        if held is not None:
+            shown = self._shown[held.sequence - 1]
+            h, w = shown.shape[:2]
+            assert np.array_equal(held.pixels[:h, :w], shown)
+            assert not held.pixels[h:, :, :3].any() and not held.pixels[:, w:, :3].any()
+            assert (held.pixels[h:, :, 3] == 255).all() and (held.pixels[:, w:, 3] == 255).all()
+        return held
+
+
+@pytest.fixture
+def live(tmp_path: Path, gpu: Gpu) -> Iterator[tuple[Live, DeviceFrames]]:
+    device = DeviceFrames(gpu)
+    with FrameRing(W, H, slots=6, encode="layer") as ring, host(ring, frames=device.table):
+        made = Live(device, ring, tmp_path / "s.mkv")
+        try:
+            yield made, device
+        finally:
+            made.recorder.close()
+    assert device.held == 0
+
+
+def test_the_frame_on_screen_is_copied_when_somebody_asks(
+    tmp_path: Path, live: tuple[Live, DeviceFrames]
+):
+    """Before the recording, in it, and of a window that is smaller than the view."""
+    session, device = live
+    frames = frames_of([(W, H), SMALLER[0], (W, H)], 2)
+    assert session.held() is None, "nothing was presented"
+    session.show(frames[0])
+    session.recorder.start()
+    for frame in frames[1:]:
+        session.show(frame)
+        asked = device.downloaded
+        assert session.held() is not None and session.held() is not None
+        assert device.downloaded == asked, "the copy that is there serves whoever comes next"
+    time.sleep(1.5 / FPS)
+    last = session.held()
+    assert last is not None and last.sequence == len(frames)
+    kept = CapturedPicture.write(last, "at failure", tmp_path / "captured" / "01.png")
+    assert np.array_equal(kept.read()[..., :3], frames[-1][..., :3])
+    recording = session.recorder.stop()
+    assert recording.error == "" and sum(tick.dropped for tick in recording.ticks) == 0
+    for result in check_recording(recording):
+        assert result.passed, f"{result.name}: {result.summary}"
+    said = session.ring.counters().on_device
+    assert said.downloaded == 2, "to encode, only the smaller window's were"
+    assert said.encoded == len(frames) - 2
+
+
+def test_nobody_asks_and_nothing_is_copied(live: tuple[Live, DeviceFrames]):
+    session, device = live
+    session.show(content.ui(W, H))
+    session.recorder.start()
+    before = device.downloaded
+    time.sleep(4 / FPS)
+    assert session.recorder.stop().error == ""
+    assert device.downloaded == before
+
+
+def test_a_copy_that_fails_is_no_picture_and_no_failure(live: tuple[Live, DeviceFrames]):
+    session, device = live
+    first, second = frames_of([(W, H)], 2)
+    session.show(first)
+    session.recorder.start()
+    session.show(second)
+    device.broken = True
+    session._feeder.present(first)
+    time.sleep(2.5 / FPS)
+    begun = time.monotonic()
+    assert session.held() is None
+    assert time.monotonic() - begun < 0.5
+    device.broken = False
+    session._shown.append(first)
+    assert session.held() is not None
+    assert session.recorder.stop().error == ""
+
+
+def test_who_is_gone_is_not_waited_for(live: tuple[Live, DeviceFrames]):
+    session, _ = live
+    session.show(content.ui(W, H))
+    session.recorder.start()
+    time.sleep(2 / FPS)
+    assert session.recorder.stop().error == ""
+    begun = time.monotonic()
+    session.held()
+    assert time.monotonic() - begun < 0.5
 
 
 # ------------------------------------------------------------------ the choice
