@@ -214,7 +214,7 @@ int uis_recorder_fill_held(uis_recorder *base) {
     const taken *held = &r->held;
     if (held->slot)
         rc = uis_ring_describe(r->ring, held->slot, &said) == 0 ? 0 : -EPROTO;
-    if (rc == 0 && said.flags & UIS_SLOT_ON_DEVICE && !(said.flags & UIS_SLOT_COPIED)) {
+    if (rc == 0 && said.flags & UIS_SLOT_ON_DEVICE) {
         rc = fill_slot(r, held, &said);
         if (rc == 0)
             __atomic_or_fetch(&held->slot->flags, UIS_SLOT_COPIED, __ATOMIC_RELEASE);
@@ -328,8 +328,7 @@ static void try_device(local_recorder *r, const uis_device_image *image) {
     }
     const void *context = uis_pipeline_context(r->pipeline);
     if (!context)
-        r->download_reason =
-            r->config.measure ? "pixels are measured" : "the encoder takes pixels from host memory";
+        r->download_reason = "the encoder takes pixels from host memory";
     else if (context != image->context)
         r->download_reason = "the encoder is on another GPU than Chrome's window, or has another "
                              "context of it (UISPLICE_CUDA_DEVICE chooses it)";

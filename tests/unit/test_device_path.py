@@ -33,10 +33,18 @@ from harness.browser import LayerEnvironment
 from harness.captured import CapturedPicture
 from harness.checks import access_units, check_recording
 from harness.encoder import choose_encoder
+from harness.errors import RecorderError
 from harness.metrics import measure
 from harness.native import native
 from harness.pipeline import Pipeline
-from harness.recorder import Picture, Recorder, RecorderSettings, Recording, Tick
+from harness.recorder import (
+    Picture,
+    Recorder,
+    RecorderSettings,
+    Recording,
+    Tick,
+    TickClass,
+)
 from harness.ring import DeviceFrames as Said
 from harness.ring import CapturedFrame, FrameRing, VideoRegion
 from harness.run import RunOptions, settings_of
@@ -65,8 +73,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpu]:
 
 
 def seen(tick: Tick) -> tuple[Any, ...]:
-    """A tick, but for its times and what needs the source's pixels."""
-    other = re.compile(r"_ms$|^time$|^present$|^sse_|^measured$")
+    """A tick, but for its times, and what it took to measure it."""
+    other = re.compile(r"_ms$|^time$|^present$|^copied_bytes$")
     return tuple(
         getattr(tick, name) for name in Tick.__dataclass_fields__ if not other.search(name)
     )
@@ -77,9 +85,13 @@ def assert_same(there: Recording, here: Recording) -> None:
     assert [seen(tick) for tick in there.ticks] == [seen(tick) for tick in here.ticks]
     assert list(access_units(there.stream)) == list(access_units(here.stream))
     assert np.array_equal(there.digests.load(), here.digests.load())
-    coded = [tick for tick in there.ticks if tick.picture is not Picture.NONE]
-    assert coded and not any(tick.measured for tick in coded)
-    assert all(tick.measured for tick in here.ticks if tick.picture is not Picture.NONE)
+    assert any(tick.sse_y for tick in here.ticks)
+    assert not any(tick.copied_bytes for tick in here.ticks)
+    for tick in there.ticks:
+        # Luma, and for SSIM the chroma, too; of the picture no more than the box that changed.
+        assert (tick.copied_bytes > 0) is (tick.tick_class is not TickClass.UNCHANGED)
+        box = (tick.dirty.w + tick.dirty.x % 2) * (tick.dirty.h + tick.dirty.y % 2)
+        assert tick.copied_bytes <= box * (1.5 if there.settings.measure else 1)
 
 
 def both(play: Callable[[Path], Recording], module: Any, gpu: Gpu, folder: Path) -> Recording:
@@ -122,8 +134,9 @@ def come_and_go() -> list[Step]:
         ({"splice": "separate"}, {Picture.FULL, Picture.SPLICED}),
         ({"splice": "rows"}, {Picture.FULL, Picture.SPLICED}),
         ({"mode": "single"}, {Picture.FULL}),
+        ({"measure": True}, {Picture.FULL, Picture.SPLICED, Picture.MERGED}),
     ],
-    ids=["merged", "keyframes", "separate", "rows", "single"],
+    ids=["merged", "keyframes", "separate", "rows", "single", "ssim"],
 )
 def test_the_stream_is_the_same_from_the_gpu(
     tmp_path: Path, gpu: Gpu, chosen: dict[str, Any], kinds: set[Picture]
@@ -162,29 +175,70 @@ def test_every_sequence_is_the_same(drawn: test_sequences.Drawn):
             gpu.close()
 
 
-def test_nothing_is_measured_and_nobody_reads_it_as_zero(tmp_path: Path, gpu: Gpu):
+def test_where_quality_was_measured_is_said(tmp_path: Path, gpu: Gpu):
+    """All of the first picture, and then of the box that changes; the same numbers."""
+    page = content.ui(W, H)
+    frames = [page, *(content.paste(page, clip, 96, 32) for clip in content.natural(64, 48, 3))]
+    said = {}
+    for name, made in (
+        ("there", functools.partial(DevicePipeline, gpu)),
+        ("here", Pipeline),
+    ):
+        settings_ = RecorderSettings(W, H, encoder="nvenc", measure=True)
+        with made(settings_, tmp_path / f"{name}.mkv") as pipeline:
+            for frame in frames:
+                pipeline.tick(np.ascontiguousarray(frame))
+            said[name] = measure(pipeline.finish(), "s", [], environment={"capture": name})
+    there, here = said["there"], said["here"]
+    assert here.environment["measured with"] == "frames in host memory"
+    copied = (W * H + 3 * 64 * 48) * 1.5
+    assert there.environment == {
+        "capture": "there",
+        "measured with": f"frames on the GPU, of which {copied / 1e6:.1f} MB were copied to the "
+        "host",
+    }
+    assert there.total == here.total and here.total.psnr_y and here.total.ssim
+
+
+@needs_double
+@pytest.mark.parametrize("fault", ["copy_failed", "stream_failed"])
+def test_what_cannot_be_copied_to_be_measured_ends_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Gpu, fault: str
+):
     with DevicePipeline(gpu, RecorderSettings(W, H, encoder="nvenc"), tmp_path / "s.mkv") as made:
-        for frame in content.natural(W, H, 3):
-            made.tick(np.ascontiguousarray(frame))
-        metrics = measure(made.finish(), "s", [])
-    assert metrics.total.psnr_y is None and metrics.total.coded == 3
+        made.tick(content.ui(W, H))
+        image = made._image
+        monkeypatch.setattr(made, "_image", lambda frame: (image(frame), breaking())[0])
+
+        def breaking() -> None:
+            monkeypatch.setenv("UISPLICE_DOUBLE_FAULT", fault)
+
+        with pytest.raises(RecorderError, match="copying what is measured failed"):
+            made.tick(content.ui(W, H, seed=9))
+        monkeypatch.delenv("UISPLICE_DOUBLE_FAULT")
 
 
-@pytest.mark.parametrize(
-    ("chosen", "said"),
-    [
-        ({"encoder": "x264"}, "the encoder takes pixels from host memory"),
-        ({"encoder": "nvenc", "measure": True}, "pixels are measured"),
-    ],
-)
+@needs_double
+def test_without_page_locked_memory_it_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Gpu
+):
+    monkeypatch.setenv("UISPLICE_DOUBLE_FAULT", "no_locked")
+    both(
+        lambda path: test_merging.run(path, session(8), encoder="nvenc", measure=True),
+        test_merging,
+        gpu,
+        tmp_path,
+    )
+
+
 @pytest.mark.usefixtures("gpu")
-def test_who_takes_no_frames_of_the_gpu(tmp_path: Path, chosen: dict[str, Any], said: str):
+def test_x264_takes_no_frames_of_the_gpu(tmp_path: Path):
     library = native()
     error = library.ffi.new("char[]", 512)
-    with Pipeline(RecorderSettings(W, H, **chosen), tmp_path / "s.mkv") as made:
+    with Pipeline(RecorderSettings(W, H), tmp_path / "s.mkv") as made:
         assert library.lib.uis_pipeline_context(made._pointer) == library.ffi.NULL
         assert library.lib.uis_pipeline_use_device(made._pointer, error, 512) != 0
-    assert library.text(error) == said
+    assert library.text(error) == "the encoder takes pixels from host memory"
 
 
 # ------------------------------------------------------------- recorder, host
@@ -253,25 +307,15 @@ def test_a_smaller_window_is_copied_and_counted(tmp_path: Path, gpu: Gpu, rings:
     assert device.held == 0
 
 
-@pytest.mark.parametrize(
-    ("chosen", "why"),
-    [
-        ({"encoder": "x264"}, "the encoder takes pixels from host memory"),
-        ({"encoder": "nvenc", "measure": True}, "pixels are measured"),
-    ],
-    ids=["x264", "measured"],
-)
-def test_who_asks_for_pixels_gets_a_copy(
-    tmp_path: Path, gpu: Gpu, rings: list[Said], chosen: dict[str, Any], why: str
-):
+def test_x264_gets_a_copy(tmp_path: Path, gpu: Gpu, rings: list[Said]):
     device = DeviceFrames(gpu)
-    recording = recorded(tmp_path / "s.mkv", frames_of([(W, H)], 7), device, **chosen)
+    recording = recorded(tmp_path / "s.mkv", frames_of([(W, H)], 7), device)
     assert recording.error == ""
-    assert all(tick.measured for tick in recording.ticks if tick.picture is not Picture.NONE)
+    assert not any(tick.copied_bytes for tick in recording.ticks)
     for result in check_recording(recording):
         assert result.passed, f"{result.name}: {result.summary}"
     assert rings[0].encoded == 0 and rings[0].downloaded == device.downloaded > 4
-    assert rings[0].download_reason == why
+    assert rings[0].download_reason == "the encoder takes pixels from host memory"
 
 
 @needs_double
@@ -318,7 +362,7 @@ def test_a_tape_asks_for_pixels(tmp_path: Path, gpu: Gpu, rings: list[Said]):
         device = DeviceFrames(gpu)
         live = recorded(tmp_path / "s.mkv", frames, device, spool=spool, encoder="nvenc")
         assert live.error == ""
-        assert all(tick.measured for tick in live.ticks if tick.picture is not Picture.NONE)
+        assert not any(tick.copied_bytes for tick in live.ticks)
         write_tape(
             tmp_path / "s.tape.mkv", header(W, H, fps=FPS, unseen_drops=live.unseen_drops), spool
         )
@@ -522,8 +566,7 @@ def test_reports_say_where_frames_were(frames: Said, fact: str):
         ("encode: layer", False),
         ("encoder: nvenc", False),
         ("encode: layer\nencoder: nvenc\nwsi: passthrough", False),
-        ("encode: layer\nencoder: nvenc\nexpect: {psnr_y: '>= 30 dB'}", False),
-        ("encode: layer\nencoder: nvenc\nexpect: {ssim: '>= 0.9'}", False),
+        ("encode: layer\nencoder: nvenc\nexpect: {psnr_y: '>= 30 dB', ssim: '>= 0.9'}", True),
     ],
 )
 @pytest.mark.usefixtures("gpu")
