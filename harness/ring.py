@@ -166,7 +166,7 @@ class FrameRing:
         where it has taken none. Costs the caller a copy, and the recorder nothing; a frame on the
         GPU is copied by the process that has it, which holds up its next tick as long as that
         takes, and None if that fails."""
-        ffi, lib = self._native.ffi, self._native.lib
+        ffi = self._native.ffi
         width, height = self._header.max_width, self._header.max_height
         room = np.empty(width * height * 4, np.uint8)
         said = ffi.new("uis_ring_slot *")

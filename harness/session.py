@@ -94,12 +94,7 @@ class SessionSettings:
     def keeps_frames_on_device(self, encoder: EncoderName, *, taped: bool) -> bool:
         """Whether captured frames should stay on the GPU: `encoder`, which codes, takes them
         there, and nobody asks for all of their pixels."""
-        return (
-            self.encode == "layer"
-            and encoder == "nvenc"
-            and self.wsi == "virtual"
-            and not taped
-        )
+        return self.encode == "layer" and encoder == "nvenc" and self.wsi == "virtual" and not taped
 
 
 def require_vulkan_driver(environment: Mapping[str, str] = os.environ) -> None:

@@ -28,8 +28,8 @@ void uis_cuda_close(uis_cuda *cuda); /* a zeroed one is fine */
 int uis_cuda_push(const uis_cuda *cuda, char *err, size_t err_size);
 void uis_cuda_pop(const uis_cuda *cuda);
 
-/* Host memory that the device fills while the thread goes on: page-locked, or plain where the driver
- * gives none, and then such a copy holds the thread up. The context is current. */
+/* Host memory that the device fills while the thread goes on: page-locked, or plain where the
+ * driver gives none, and then such a copy holds the thread up. The context is current. */
 typedef struct uis_cuda_host {
     uint8_t *bytes; /* NULL: out of memory, or nothing was allocated */
     bool locked;

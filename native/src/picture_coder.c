@@ -209,8 +209,8 @@ static void show(uis_picture_coder *c, const uis_i420 *source, const uis_encoded
             for (uint32_t i = from; i < x; i++) {
                 c->shown.digests[y * c->mb_width + i] =
                     uis_digest_mb(&c->shown.picture, i, y, c->config.width, c->config.height);
-                c->shown.sse[y * c->mb_width + i] = uis_sse_mb(source, &c->shown.picture, i, y,
-                                                               c->config.width, c->config.height);
+                c->shown.sse[y * c->mb_width + i] =
+                    uis_sse_mb(source, &c->shown.picture, i, y, c->config.width, c->config.height);
             }
         }
 }

@@ -43,8 +43,9 @@ typedef struct uis_source_kind {
                size_t err_size);
     int (*view)(uis_source *source, uis_source_planes planes, const uis_mb_rect *at,
                 uis_source_view *out, char *err, size_t err_size);
-    /* `newest` in host memory, as far as frames reach and until the next feed, for whoever measures.
-     * Returns the bytes that were copied from the GPU for it since the last call, or -1. */
+    /* `newest` in host memory, as far as frames reach and until the next feed, for whoever
+     * measures. Returns the bytes that were copied from the GPU for it since the last call, or -1.
+     */
     int64_t (*pixels)(uis_source *source, const uis_i420 **out, char *err, size_t err_size);
     void (*close)(uis_source *source);
 } uis_source_kind;

@@ -9,10 +9,10 @@
  * who does not wait sees what was there before.
  *
  * UISPLICE_DOUBLE_DEVICES: how many devices there are (1).
- * UISPLICE_DOUBLE_FAULT: copy_failed: 2D copies fail, as on a device that is gone; stream_failed: so
- * does waiting for a stream with copies on it; module_failed: so does loading kernels; no_locked:
- * there is no page-locked memory; launch_failed[@N]: launching a kernel fails, from the Nth time on
- * since the variable was set (1). */
+ * UISPLICE_DOUBLE_FAULT: copy_failed: 2D copies fail, as on a device that is gone; stream_failed:
+ * so does waiting for a stream with copies on it; module_failed: so does loading kernels;
+ * no_locked: there is no page-locked memory; launch_failed[@N]: launching a kernel fails, from the
+ * Nth time on since the variable was set (1). */
 #define _GNU_SOURCE
 #include "cuda_kernels.h"
 

@@ -45,8 +45,8 @@ from harness.recorder import (
     Tick,
     TickClass,
 )
-from harness.ring import DeviceFrames as Said
 from harness.ring import CapturedFrame, FrameRing, VideoRegion
+from harness.ring import DeviceFrames as Said
 from harness.run import RunOptions, settings_of
 from harness.scenario import load_scenario
 from harness.session import capture_fact

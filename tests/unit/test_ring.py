@@ -122,9 +122,8 @@ def test_a_held_frame_on_the_gpu_needs_a_copy_in_its_slot():
         second.flags |= lib.UIS_SLOT_ON_DEVICE
         assert ring.held_frame().sequence == 1
         first.flags |= lib.UIS_SLOT_ON_DEVICE
-        assert lib.uis_ring_copy_held(
-            ring.pointer, ffi.new("uis_ring_slot *"), ffi.new("uint8_t[]", 12288), 12288
-        ) == -errno.ENODATA
+        said, room = ffi.new("uis_ring_slot *"), ffi.new("uint8_t[]", 12288)
+        assert lib.uis_ring_copy_held(ring.pointer, said, room, 12288) == -errno.ENODATA
         assert ring.held_frame() is None
         assert lib.uis_ring_ask_held(ring.pointer, 10**9) == -errno.ENODATA
         second.flags |= lib.UIS_SLOT_COPIED

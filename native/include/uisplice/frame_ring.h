@@ -151,8 +151,8 @@ typedef struct uis_ring_header {
 } uis_ring_header;
 
 typedef struct uis_ring_slot {
-    uint32_t state; /* (atomic) UIS_SLOT_* */
-    uint32_t flags; /* the writer's; a reader adds UIS_SLOT_COPIED (atomic) */
+    uint32_t state;      /* (atomic) UIS_SLOT_* */
+    uint32_t flags;      /* the writer's; a reader adds UIS_SLOT_COPIED (atomic) */
     uint64_t sequence;   /* ordinal of the present, from 1, no gaps */
     uint64_t present_ns; /* when vkQueuePresentKHR was called */
     uint64_t ready_ns;   /* when the pixels were in the slot */
