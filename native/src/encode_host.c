@@ -275,6 +275,11 @@ static void pass_on(uis_encode_host *host) {
     host->end_ns = end;
 }
 
+/* Not before nobody reads any more: the frame on screen can be asked for when all is recorded. */
+static bool is_over(const uis_encode_host *host) {
+    return __atomic_load_n(&host->pumped, __ATOMIC_ACQUIRE) && nobody_reads(host);
+}
+
 static void serve(uis_encode_host *host) {
     say_state(host, UIS_HOST_OPENING);
     if (!await_settings(host) || !open_encoders(host))
@@ -284,11 +289,11 @@ static void serve(uis_encode_host *host) {
     if (rc == 0) {
         pthread_setname_np(host->pump, "uis-host-pump");
         say_state(host, UIS_HOST_READY);
-        while (!__atomic_load_n(&host->pumped, __ATOMIC_ACQUIRE)) {
+        while (!is_over(host)) {
             const uint32_t seen = changes(host);
             __atomic_store_n(&host->link->beat_ns, uis_now_ns(), __ATOMIC_RELEASE);
             pass_on(host);
-            if (!__atomic_load_n(&host->pumped, __ATOMIC_ACQUIRE))
+            if (!is_over(host))
                 await_change(host, seen);
         }
         pthread_join(host->pump, NULL);

@@ -387,7 +387,8 @@ int uis_ring_ask_held(uis_ring *ring, uint64_t timeout_ns) {
             const int32_t result = link->pixels_result;
             return result == 0 ? 0 : result == -ENOENT ? -EAGAIN : -EIO;
         }
-        if (__atomic_load_n(&link->host_state, __ATOMIC_ACQUIRE) != UIS_HOST_READY)
+        if (__atomic_load_n(&link->host_state, __ATOMIC_ACQUIRE) < UIS_HOST_READY ||
+            __atomic_load_n(&link->abort, __ATOMIC_ACQUIRE))
             return -ESRCH;
         const uint64_t now = uis_now_ns();
         if (now >= deadline)

@@ -514,14 +514,21 @@ def test_a_copy_that_fails_is_no_picture_and_no_failure(live: tuple[Live, Device
     assert session.recorder.stop().error == ""
 
 
-def test_who_is_gone_is_not_waited_for(live: tuple[Live, DeviceFrames]):
-    session, _ = live
+def test_it_is_there_until_the_recorder_is_closed(live: tuple[Live, DeviceFrames]):
+    """When a step fails, the recording is ended before its picture is taken."""
+    session, device = live
     session.show(content.ui(W, H))
     session.recorder.start()
-    time.sleep(2 / FPS)
+    session.show(content.ui(W, H, seed=3))
+    time.sleep(1.5 / FPS)
     assert session.recorder.stop().error == ""
+    last = session.held()
+    assert last is not None and last.sequence == 2
+    session.recorder.close()
     begun = time.monotonic()
-    session.held()
+    while device.held and time.monotonic() < begun + 5:
+        session.held()
+    assert session.held() is None
     assert time.monotonic() - begun < 0.5
 
 
