@@ -52,9 +52,9 @@ typedef struct uis_encode_link {
     uint32_t spool_open;   /* 1: it has such a file */
     uint32_t pixels_given; /* the last of those requests that was answered */
     int32_t pixels_result; /* with: 0 or a negative errno */
-    uint64_t beat_ns; /* the host was alive then */
-    uint64_t head;    /* bytes of the stream written */
-    uint64_t ticks;   /* records written */
+    uint64_t beat_ns;      /* the host was alive then */
+    uint64_t head;         /* bytes of the stream written */
+    uint64_t ticks;        /* records written */
     uint64_t unseen_drops;
     char error[512];
 } uis_encode_link;
