@@ -102,6 +102,7 @@ class VirtualDisplay:
             if not number:
                 self._fail()
             self._name = f":{number}"
+            _park_pointer(self._name, self.width + SCREEN_MARGIN, self.height + SCREEN_MARGIN)
         except BaseException:
             self._stop()
             raise
@@ -153,6 +154,37 @@ def _die_with_parent(parent: int) -> Callable[[], None]:
             os._exit(1)
 
     return arm
+
+
+def _park_pointer(display: str, width: int, height: int) -> None:
+    """Moves the X pointer to the last pixel of a screen of `width` x `height`, off the window.
+
+    A server starts with it in the middle, and Chrome tells the page that the mouse is
+    there as soon as another window (a dialog, a list, another browser) comes or goes.
+    """
+    try:
+        x11 = ctypes.CDLL("libX11.so.6")  # Chrome itself needs it
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"the X client library is not installed: {error}", "install it: apt install libx11-6"
+        ) from error
+    pointer, window, number = ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int
+    x11.XOpenDisplay.argtypes, x11.XOpenDisplay.restype = [ctypes.c_char_p], pointer
+    x11.XDefaultRootWindow.argtypes, x11.XDefaultRootWindow.restype = [pointer], window
+    x11.XWarpPointer.argtypes = [
+        *(pointer, window, window),  # display, source (none: from anywhere), destination
+        *(number, number, ctypes.c_uint, ctypes.c_uint),  # the source's rectangle, unused
+        *(number, number),
+    ]
+    x11.XCloseDisplay.argtypes = [pointer]  # flushes what was asked
+    connection = x11.XOpenDisplay(display.encode())
+    if not connection:
+        raise EnvironmentProblem(f"the display {display} takes no clients", "start again")
+    try:
+        root = x11.XDefaultRootWindow(connection)
+        x11.XWarpPointer(connection, 0, root, 0, 0, 0, 0, width - 1, height - 1)
+    finally:
+        x11.XCloseDisplay(connection)
 
 
 def _read_line(descriptor: int, timeout: float) -> str:

@@ -11,13 +11,14 @@ from typing import BinaryIO, Literal
 from .checks import Status
 from .encoder import choose_encoder
 from .errors import HarnessError, StepError, TapeError
+from .interrupts import heed_interrupts
 from .metrics import Mark, PhaseSpan, measure
 from .observer import Observer
 from .recorder import EncoderName, RecorderSettings
 from .replay import Counter, environment_of, open_tape, replay
 from .result import Evidence, Result, check, conclude
 from .scenario import Phase, Scenario
-from .session import STREAM_NAME, Session, SessionSettings, terminate_as_interrupt
+from .session import STREAM_NAME, Session, SessionSettings
 from .tape import TapedOutcome, TapedSpan, TapeHeader, recipe_of, tape_path
 from .tape_writer import open_spool, require_folder, write_tape
 from .verdict import PageOutcome, judge
@@ -264,7 +265,7 @@ def _tape_header(
 
 def _make_tape(path: Path, header: TapeHeader, spool: BinaryIO, observer: Observer) -> None:
     with (
-        terminate_as_interrupt(),
+        heed_interrupts(),
         observer.progress("making the tape", 2 * header.ticks) as progress,
     ):
         write_tape(path, header, spool, progress)
@@ -282,7 +283,7 @@ def _replay_scenario(
         observer.stage(encoder.warning)
     folder.mkdir(parents=True, exist_ok=True)
     counter = Counter()
-    with terminate_as_interrupt():
+    with heed_interrupts():
         observer.recording(counter, tape.header.ticks)
         try:
             recording = replay(tape, encoder.settings, folder / STREAM_NAME, counter)

@@ -7,13 +7,11 @@ import dataclasses
 import os
 import platform
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import BinaryIO, Literal
 
 import av
@@ -31,6 +29,7 @@ from .errors import (
     RecorderError,
 )
 from .headroom import Usage, UsageMeter
+from .interrupts import heed_interrupts
 from .media import prepare_clips
 from .metrics import Mark
 from .native import LIBRARY, layer_dir
@@ -176,7 +175,7 @@ class Session:
         for name in (SCREENSHOTS, CAPTURED):
             shutil.rmtree(s.folder / name, ignore_errors=True)
         try:
-            self._cleanup.enter_context(terminate_as_interrupt())
+            self._cleanup.enter_context(heed_interrupts())
             self._encoder = choose_encoder(s.recorder)
             r = self._encoder.settings
             if self._encoder.warning:
@@ -502,25 +501,3 @@ class _SessionWindow(Window):
         if self._network != Network():
             self._shaper = NetworkShaper(page)
             self._shaper.shape(self._network)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, treated as Ctrl-C: clean up, keep what was recorded."""
-
-
-@contextlib.contextmanager
-def terminate_as_interrupt() -> Iterator[None]:
-    """A polite kill (a CI runner's time limit) cleans up like Ctrl-C does."""
-    in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from ..browser import BrowserSession, LayerEnvironment, find_browser
 from ..display import VirtualDisplay
+from ..interrupts import heed_interrupts
 from ..native import layer_dir, native
 from ..ring import FrameRing
-from ..session import terminate_as_interrupt
 from .driver import require_device
 from .model import CheckFailed, Context, Seen
 
@@ -113,7 +113,7 @@ def on_page(
     folder = context.output / name
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        terminate_as_interrupt(),
+        heed_interrupts(),
         tempfile.TemporaryDirectory(prefix="uisplice-gpu-check-") as scratch,
         VirtualDisplay(width, height) as display,
         FrameRing(width, height, slots=8) as ring,

@@ -317,8 +317,10 @@ def test_a_process_leaves_no_chrome(
             f"""
             from pathlib import Path
             from harness.browser import BrowserSession, find_browser
+            from harness.interrupts import heed_interrupts
             folder = Path({str(tmp_path / "run")!r})
-            with BrowserSession(find_browser(), {display.name!r}, 500, 300, folder) as session:
+            session = BrowserSession(find_browser(), {display.name!r}, 500, 300, folder)
+            with heed_interrupts(), session:
                 print("ready", session._scratch.name, sep="\\n", flush=True)
                 while {number is not None}:
                     session.page.wait_for_timeout(100)
@@ -332,21 +334,36 @@ def test_a_process_leaves_no_chrome(
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    mine = process.stdout.readline().decode().strip()
-    if number is None:
-        assert process.wait(20) == 0
-    elif number is signal.SIGINT:
-        os.killpg(process.pid, number)  # as a terminal does
-    else:
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        mine = process.stdout.readline().decode().strip()
+        if number is None:
+            assert process.wait(20) == 0
+        elif number is signal.SIGINT:
+            os.killpg(process.pid, number)  # as a terminal does
+        else:
+            process.kill()
+        process.communicate(timeout=20)
+    finally:  # a Chrome that stays would disturb the tests after this one
         process.kill()
-    process.communicate(timeout=20)
+        process.wait()
     assert wait_until(lambda: not processes_naming(mine))
     if number is signal.SIGKILL:  # nobody was left to remove it; the next session does
         with start():
             pass
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.chrome
+def test_the_displays_own_pointer_moves_nothing(
+    runner: StepRunner, start: Callable[..., BrowserSession]
+) -> None:
+    # A second window that comes and goes made Chrome tell the page where the X pointer is.
+    with start() as session:
+        session.page.wait_for_timeout(300)
+    runner.sleep(0.5)
+    assert runner.page.evaluate("moves") == []
 
 
 # --- steps ---

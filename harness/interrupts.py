@@ -1,0 +1,86 @@
+"""Ctrl-C and a polite kill: each ends the work, is heard wherever it strikes, and cleans up."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+REDELIVERY = 0.05  # seconds, in which a finaliser returns
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, treated as Ctrl-C: clean up, keep what was recorded."""
+
+
+@contextlib.contextmanager
+def heed_interrupts() -> Iterator[None]:
+    """A polite kill (a CI runner's time limit) cleans up like Ctrl-C does, and neither is lost.
+
+    Python drops an exception that is raised in a finaliser or in a weak reference's callback,
+    also the one of Ctrl-C: the work would go on as if nobody had asked. Such a signal is
+    sent again until it strikes code that it can end.
+
+    Does nothing in other threads than the main one, where no signal is handled, and inside
+    another of its kind; SIGTERM keeps a handler that the program has already.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with _terminate_as_interrupt(), _deliver_again():
+        yield
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _deliver_again() -> Iterator[None]:
+    before: Callable[[UnraisableHookArgs], object] = sys.unraisablehook
+    main = threading.get_ident()
+    sent: list[tuple[threading.Timer, type[BaseException]]] = []
+
+    def hook(dropped: UnraisableHookArgs) -> None:
+        kind = dropped.exc_type
+        if not issubclass(kind, KeyboardInterrupt):
+            before(dropped)
+            return
+        number = signal.SIGTERM if issubclass(kind, Terminated) else signal.SIGINT
+        # From another thread and later: here the signal would be dropped once more. To the
+        # main thread, for only that one's waiting calls are to be cut short.
+        again = threading.Timer(REDELIVERY, signal.pthread_kill, (main, number))
+        again.daemon = True
+        sent.append((again, kind))
+        again.start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        if sys.unraisablehook is hook:
+            sys.unraisablehook = before
+        waiting = [kind for timer, kind in sent if timer.is_alive()]
+        for timer, _ in sent:
+            timer.cancel()
+    if waiting:  # the work was done before it came
+        raise waiting[-1]
