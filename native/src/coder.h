@@ -21,6 +21,7 @@ struct uis_picture_coder {
     const uis_encoder_backend *backend;
     uint32_t mb_width, mb_height, mbs;
     uis_splicer splicer;
+    uis_row_pool *rows;
 
     /* The frame fed last, and encoder 1's input while regions live: their places stay there as
      * they were. */

@@ -8,6 +8,7 @@
 #include "encode_link.h"
 #include "foreign_allocator.h"
 #include "recorder_kind.h"
+#include "row_pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,6 +56,7 @@ int uis_encode_host_open(const char *name, const char *spool, uis_encode_host **
         return -ENOMEM;
     }
     host->spool = -1;
+    (void)uis_row_helpers(); /* looks at this process's processors, and remembers */
     int rc = uis_limit_x264_alignment(err, err_size);
     if (rc == 0)
         rc = uis_ring_attach(name, &host->ring, err, err_size);

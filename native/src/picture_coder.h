@@ -48,5 +48,8 @@ int uis_picture_coder_account(uis_picture_coder *coder, uis_tick *tick, uint64_t
 /* What really codes, for reports; valid while the coder lives. */
 const char *uis_picture_coder_encoder(const uis_picture_coder *coder);
 
+/* Before the first frame: see uis_pipeline_share_rows. */
+void uis_picture_coder_share_rows(uis_picture_coder *coder, uint32_t helpers, uint32_t shared_from);
+
 uint32_t uis_picture_coder_mbs(const uis_picture_coder *coder);
 #endif

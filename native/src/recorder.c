@@ -86,9 +86,7 @@ typedef struct local_recorder {
 } local_recorder;
 
 static uint64_t tick_time(const local_recorder *r, uint64_t origin, uint64_t k) {
-    /* 128 bits: k * 1e9 * den passes 64 after days, and we never round twice. */
-    return origin +
-           (uint64_t)((unsigned __int128)k * 1000000000u * r->config.fps_den / r->config.fps_num);
+    return uis_tick_time(&r->config, origin, k);
 }
 
 static struct timespec to_timespec(uint64_t ns) {

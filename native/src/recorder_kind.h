@@ -28,6 +28,14 @@ struct uis_recorder {
     const uis_recorder_kind *kind;
 };
 
+/* When tick `k` of a recording that began at `origin` is due. */
+static inline uint64_t uis_tick_time(const uis_recorder_config *config, uint64_t origin,
+                                     uint64_t k) {
+    /* 128 bits: k * 1e9 * den passes 64 after days, and we never round twice. */
+    return origin +
+           (uint64_t)((unsigned __int128)k * 1000000000u * config->fps_den / config->fps_num);
+}
+
 /* Encodes in this process, whatever the ring says of that. `frames` are where slots with
  * UIS_SLOT_ON_DEVICE have their pixels; NULL: such a slot is an error. With a queue_limit (bytes,
  * 0: none) records that nobody takes hold up the clock. Errors as uis_recorder_create. */

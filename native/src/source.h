@@ -10,6 +10,7 @@
 
 #include "encoder.h"
 #include "part.h"
+#include "row_pool.h"
 #include "uisplice/image.h"
 
 typedef struct uis_source uis_source;
@@ -55,9 +56,10 @@ struct uis_source {
     const uis_source_kind *kind;
 };
 
-/* For frames of width x height, even. */
-int uis_source_open_host(uint32_t width, uint32_t height, uis_source **out, char *err,
-                         size_t err_size);
+/* For frames of width x height, even. Comparing and converting are shared with `rows`, which
+ * must outlive the source. */
+int uis_source_open_host(uint32_t width, uint32_t height, uis_row_pool *rows, uis_source **out,
+                         char *err, size_t err_size);
 /* The same on the device of `context`, which must be the one that encoders use (cuda_driver.h).
  * Frames that come in host memory all the same are uploaded. `pixels` has chroma if that is
  * `measured`, and luma anyway. */

@@ -55,6 +55,12 @@ int uis_pipeline_use_host(uis_pipeline *pipeline, char *err, size_t err_size);
 /* The next tick's picture shall be a keyframe, whether anything changed or not. */
 void uis_pipeline_request_keyframe(uis_pipeline *pipeline);
 
+/* Before the first tick (tests, benchmarks): `helpers` threads beside the caller's, at most 7,
+ * compare, convert and digest rows where that is at least `shared_from` macroblocks of work.
+ * Without a call: 3 where there are four processors, else none, in pictures larger than 1920x1080.
+ * What comes out is the same with any number. */
+void uis_pipeline_share_rows(uis_pipeline *pipeline, uint32_t helpers, uint32_t shared_from);
+
 /* The conversion that the pipeline makes, alone (tests, benchmarks): the pixels of `area`,
  * widened to even coordinates, as I420 (BT.601, limited range) into planes whose sides
  * are the view's, rounded up to whole macroblocks, and which have no gaps between rows. */
