@@ -425,6 +425,14 @@ class Live:
         self.recorder = Recorder(RecorderSettings(W, H, fps=FPS, encoder="nvenc"), ring, path)
         self._shown: list[Frame] = []
 
+    def start(self) -> None:
+        """Returns once the frame on screen is coded: one that came before would take its place."""
+        self.recorder.start()
+        until = time.monotonic() + 5
+        while self.recorder.ticks == 0:
+            assert time.monotonic() < until, "the recording does not begin"
+            time.sleep(0.01)
+
     def show(self, frame: Frame) -> None:
         """Returns once the recorder has it."""
         self._feeder.present(frame)
@@ -466,7 +474,7 @@ def test_the_frame_on_screen_is_copied_when_somebody_asks(
     frames = frames_of([(W, H), SMALLER[0], (W, H)], 2)
     assert session.held() is None, "nothing was presented"
     session.show(frames[0])
-    session.recorder.start()
+    session.start()
     for frame in frames[1:]:
         session.show(frame)
         asked = device.downloaded
@@ -489,7 +497,7 @@ def test_the_frame_on_screen_is_copied_when_somebody_asks(
 def test_nobody_asks_and_nothing_is_copied(live: tuple[Live, DeviceFrames]):
     session, device = live
     session.show(content.ui(W, H))
-    session.recorder.start()
+    session.start()
     before = device.downloaded
     time.sleep(4 / FPS)
     assert session.recorder.stop().error == ""
@@ -500,7 +508,7 @@ def test_a_copy_that_fails_is_no_picture_and_no_failure(live: tuple[Live, Device
     session, device = live
     first, second = frames_of([(W, H)], 2)
     session.show(first)
-    session.recorder.start()
+    session.start()
     session.show(second)
     device.broken = True
     session._feeder.present(first)
@@ -518,7 +526,7 @@ def test_it_is_there_until_the_recorder_is_closed(live: tuple[Live, DeviceFrames
     """When a step fails, the recording is ended before its picture is taken."""
     session, _ = live
     session.show(content.ui(W, H))
-    session.recorder.start()
+    session.start()
     session.show(content.ui(W, H, seed=3))
     time.sleep(1.5 / FPS)
     assert session.recorder.stop().error == ""
