@@ -53,10 +53,6 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
         clip_folders=(scenario.path.parent,),
         wsi=options.wsi or scenario.wsi,
         encode=options.encode or scenario.encode,
-        pixels=any(
-            expect.psnr_y is not None or expect.ssim is not None
-            for expect in (scenario.expect, *(phase.expect for phase in scenario.phases))
-        ),
         scale=scenario.device_pixel_ratio,
         ready=scenario.ready,
         timeout=scenario.timeout,

@@ -43,7 +43,7 @@ struct uis_encode_host {
 
     /* The control thread's: what of the link was passed on. */
     bool spooled, begun;
-    uint32_t keyframes;
+    uint32_t keyframes, pixels_given;
     uint64_t end_ns;
 };
 
@@ -244,6 +244,13 @@ static void refuse(uis_encode_host *host, const char *problem) {
     uis_recorder_stop(host->recorder, 1);
 }
 
+static void give_pixels(uis_encode_host *host, uint32_t request) {
+    host->pixels_given = request;
+    host->link->pixels_result = uis_recorder_fill_held(host->recorder);
+    __atomic_store_n(&host->link->pixels_given, request, __ATOMIC_RELEASE);
+    uis_shared_wake(&host->link->data_word);
+}
+
 static void pass_on(uis_encode_host *host) {
     const uis_encode_link *link = host->link;
     if (!host->spooled && __atomic_load_n(&link->spool_wanted, __ATOMIC_ACQUIRE)) {
@@ -260,12 +267,20 @@ static void pass_on(uis_encode_host *host) {
     if (keyframes != host->keyframes)
         uis_recorder_request_keyframe(host->recorder);
     host->keyframes = keyframes;
+    const uint32_t pixels_wanted = __atomic_load_n(&link->pixels_wanted, __ATOMIC_ACQUIRE);
+    if (pixels_wanted != host->pixels_given)
+        give_pixels(host, pixels_wanted);
     uint64_t end = __atomic_load_n(&link->end_ns, __ATOMIC_ACQUIRE);
     if (nobody_reads(host))
         end = 1;
     if (end && end != host->end_ns)
         uis_recorder_stop(host->recorder, end);
     host->end_ns = end;
+}
+
+/* Not before nobody reads any more: the frame on screen can be asked for when all is recorded. */
+static bool is_over(const uis_encode_host *host) {
+    return __atomic_load_n(&host->pumped, __ATOMIC_ACQUIRE) && nobody_reads(host);
 }
 
 static void serve(uis_encode_host *host) {
@@ -276,11 +291,11 @@ static void serve(uis_encode_host *host) {
     int rc = pthread_create(&host->pump, NULL, pump, host);
     if (rc == 0) {
         say_state(host, UIS_HOST_READY);
-        while (!__atomic_load_n(&host->pumped, __ATOMIC_ACQUIRE)) {
+        while (!is_over(host)) {
             const uint32_t seen = changes(host);
             __atomic_store_n(&host->link->beat_ns, uis_now_ns(), __ATOMIC_RELEASE);
             pass_on(host);
-            if (!__atomic_load_n(&host->pumped, __ATOMIC_ACQUIRE))
+            if (!is_over(host))
                 await_change(host, seen);
         }
         pthread_join(host->pump, NULL);

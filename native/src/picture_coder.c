@@ -155,7 +155,7 @@ static void change_source(uis_picture_coder *c, uis_source *source) {
 int uis_picture_coder_use_device(uis_picture_coder *c, char *err, size_t err_size) {
     uis_source *source;
     if (uis_source_open_device(c->config.width, c->config.height, uis_picture_coder_context(c),
-                               &source, err, err_size) != 0)
+                               c->config.measure != 0, &source, err, err_size) != 0)
         return -1;
     change_source(c, source);
     return 0;
@@ -183,12 +183,23 @@ int uis_picture_coder_feed(uis_picture_coder *c, const uis_classification *k, co
     return 0;
 }
 
+/* The frame fed last, to measure against. NULL with a sentence. */
+static const uis_i420 *source_pixels(uis_picture_coder *c, uis_tick *tick, char *err,
+                                     size_t err_size) {
+    const uis_i420 *source;
+    const int64_t copied = c->source->kind->pixels(c->source, &source, err, err_size);
+    if (copied < 0)
+        return NULL;
+    tick->copied_bytes += (uint32_t)copied;
+    return source;
+}
+
 /* What an encoder reconstructed of a place, on its way into `shown`. */
 typedef struct showing {
     uis_picture_coder *coder;
     const uis_encoded *picture;
     const uis_mb_rect *where;
-    const uis_i420 *source; /* NULL: its pixels are not at hand */
+    const uis_i420 *source;
     uint8_t part;
 } showing;
 
@@ -205,9 +216,8 @@ static void show_run(const showing *s, uint32_t y, uint32_t from, uint32_t to) {
         const size_t i = (size_t)y * c->mb_width + x;
         c->shown.digests[i] =
             uis_digest_mb(&c->shown.picture, x, y, c->config.width, c->config.height);
-        if (s->source)
-            c->shown.sse[i] =
-                uis_sse_mb(s->source, &c->shown.picture, x, y, c->config.width, c->config.height);
+        c->shown.sse[i] =
+            uis_sse_mb(s->source, &c->shown.picture, x, y, c->config.width, c->config.height);
     }
 }
 
@@ -231,14 +241,10 @@ static void show_rows(void *context, uint32_t band, uint32_t from_row, uint32_t 
 }
 
 /* Takes over into `shown` what an encoder reconstructed of the macroblocks that
- * `part` owns, with digests and, where the source's pixels are at hand, squared errors. */
-static void show(uis_picture_coder *c, const uis_encoded *picture, const uis_mb_rect *where,
-                 uint8_t part) {
-    showing s = {.coder = c,
-                 .picture = picture,
-                 .where = where,
-                 .source = c->source->kind->pixels(c->source),
-                 .part = part};
+ * `part` owns, with digests and squared errors. */
+static void show(uis_picture_coder *c, const uis_i420 *source, const uis_encoded *picture,
+                 const uis_mb_rect *where, uint8_t part) {
+    showing s = {.coder = c, .picture = picture, .where = where, .source = source, .part = part};
     uis_rows_run(c->rows, where->h, (size_t)where->w * where->h, show_rows, &s);
 }
 
@@ -273,8 +279,9 @@ void uis_coder_note_picture(uis_picture_coder *c, uis_tick *tick, uint32_t kind,
         c->ltr0_coded = c->fed;
 }
 
-/* What every picture of encoder 1 alone leaves behind. */
-static void note_full(uis_picture_coder *c, const uis_encoded *picture, uis_tick *tick) {
+/* What every picture of encoder 1 alone leaves behind. 0 or -1. */
+static int note_full(uis_picture_coder *c, const uis_encoded *picture, uis_tick *tick, char *err,
+                     size_t err_size) {
     tick->deblocked = uis_coder_deblocks(c);
     tick->keyframe = picture->idr;
     if (picture->idr) {
@@ -283,8 +290,12 @@ static void note_full(uis_picture_coder *c, const uis_encoded *picture, uis_tick
     }
     const uint64_t begin = uis_now_ns();
     const uis_mb_rect all = uis_coder_whole(c);
-    show(c, picture, &all, 0);
+    const uis_i420 *source = source_pixels(c, tick, err, err_size);
+    if (!source)
+        return -1;
+    show(c, source, picture, &all, 0);
     tick->digest_ns += uis_now_ns() - begin;
+    return 0;
 }
 
 /* A picture of encoder 1 alone, whose reference is LTR 0: headers rewritten, slice
@@ -303,8 +314,7 @@ int uis_coder_full(uis_picture_coder *c, bool idr, uis_tick *tick, uis_buffer *a
         return -1;
     tick->splice_ns += uis_now_ns() - encoded;
     uis_coder_note_picture(c, tick, UIS_PICTURE_FULL, UIS_LTR_FULL);
-    note_full(c, &picture, tick);
-    return 0;
+    return note_full(c, &picture, tick, err, err_size);
 }
 
 int uis_coder_keyframe(uis_picture_coder *c, uis_tick *tick, uis_buffer *au, char *err,
@@ -335,17 +345,20 @@ static int single_picture(uis_picture_coder *c, uis_tick *tick, uis_buffer *au, 
     au->size += header_size + picture.size;
     tick->slices = 1;
     tick->picture = UIS_PICTURE_FULL;
-    note_full(c, &picture, tick);
-    return 0;
+    return note_full(c, &picture, tick, err, err_size);
 }
 
-/* Takes over what all coded parts of a placed and written picture show. */
-void uis_coder_show_parts(uis_picture_coder *c, const uis_placement *p, uis_tick *tick) {
+int uis_coder_show_parts(uis_picture_coder *c, const uis_placement *p, uis_tick *tick, char *err,
+                         size_t err_size) {
     uint64_t begin = uis_now_ns();
+    const uis_i420 *source = source_pixels(c, tick, err, err_size);
+    if (!source)
+        return -1;
     for (uint32_t i = 0; i < p->count; i++)
         if (p->parts[i])
-            show(c, &p->parts[i]->picture, &p->parts[i]->where, (uint8_t)i);
+            show(c, source, &p->parts[i]->picture, &p->parts[i]->where, (uint8_t)i);
     tick->digest_ns += uis_now_ns() - begin;
+    return 0;
 }
 
 static uint64_t thread_cpu_ns(void) {
@@ -378,7 +391,8 @@ int uis_picture_coder_code(uis_picture_coder *c, const uis_classification *k, ui
     return rc;
 }
 
-void uis_picture_coder_account(uis_picture_coder *c, uis_tick *tick, uint64_t *digests) {
+int uis_picture_coder_account(uis_picture_coder *c, uis_tick *tick, uint64_t *digests, char *err,
+                              size_t err_size) {
     uint64_t begin = uis_now_ns();
     memcpy(digests, c->shown.digests, c->mbs * sizeof *digests);
     for (uint32_t i = 0; i < c->mbs; i++) {
@@ -386,9 +400,12 @@ void uis_picture_coder_account(uis_picture_coder *c, uis_tick *tick, uint64_t *d
         tick->sse_video += c->in_video[i] ? c->shown.sse[i] : 0;
         tick->video_mbs += c->in_video[i];
     }
-    const uis_i420 *source = c->source->kind->pixels(c->source);
-    tick->measured = source != NULL;
-    if (c->config.measure && source)
+    if (c->config.measure) {
+        const uis_i420 *source = source_pixels(c, tick, err, err_size);
+        if (!source)
+            return -1;
         tick->ssim = uis_ssim(source, &c->shown.picture, c->config.width, c->config.height);
+    }
     tick->digest_ns += uis_now_ns() - begin;
+    return 0;
 }

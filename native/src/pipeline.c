@@ -93,14 +93,12 @@ void uis_pipeline_request_keyframe(uis_pipeline *p) {
 }
 
 void *uis_pipeline_context(const uis_pipeline *p) {
-    return p->config.measure ? NULL : uis_picture_coder_context(p->coder);
+    return uis_picture_coder_context(p->coder);
 }
 
 int uis_pipeline_use_device(uis_pipeline *p, char *err, size_t err_size) {
     if (!uis_pipeline_context(p)) {
-        snprintf(err, err_size,
-                 p->config.measure ? "pixels are measured"
-                                   : "the encoder takes pixels from host memory");
+        snprintf(err, err_size, "the encoder takes pixels from host memory");
         return -1;
     }
     return uis_picture_coder_use_device(p->coder, err, err_size);
@@ -185,7 +183,8 @@ int uis_pipeline_tick_image(uis_pipeline *p, const uis_image *now, const uis_ima
     /* The access unit is ready here; what follows is bookkeeping for the checks. */
     uint64_t done = uis_now_ns();
     t->latency_ns = now && before && done > present_ns ? done - present_ns : 0;
-    uis_picture_coder_account(p->coder, t, p->digests);
+    if (uis_picture_coder_account(p->coder, t, p->digests, err, err_size) != 0)
+        return -1;
     t->au = p->au.data;
     t->au_size = p->au.size;
     t->digests = p->digests;

@@ -43,6 +43,11 @@ int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring,
                               const uis_device_frames *frames, size_t queue_limit,
                               uis_recorder **out, char *err, size_t err_size);
 
+/* Any thread, a recorder made by the call above. Gives the slot of the frame on screen its pixels,
+ * if they are elsewhere (UIS_SLOT_COPIED). 0 or a negative errno: there is no such frame, or they
+ * could not be copied. */
+int uis_recorder_fill_held(uis_recorder *recorder);
+
 /* Takes what an encoder host on the same ring (encode_host.h) codes, from the ring's encode
  * link. Checks the configuration; whether the encoders open is known when it starts. */
 int uis_recorder_create_remote(const uis_recorder_config *config, uis_ring *ring,

@@ -184,7 +184,7 @@ static const char *damage_of(const remote_recorder *r) {
         return "its time";
     if (!rects_in_view(r))
         return "a rectangle";
-    if (!measurable(t))
+    if (!measurable(t) || t->copied_bytes > r->mbs * 384) /* no more than luma and chroma */
         return "a measure";
     return NULL;
 }

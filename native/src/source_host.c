@@ -124,8 +124,11 @@ static int host_view(uis_source *base, uis_source_planes planes, const uis_mb_re
     return 0;
 }
 
-static const uis_i420 *host_pixels(const uis_source *base) {
-    return &((const host_source *)base)->newest;
+static int64_t host_pixels(uis_source *base, const uis_i420 **out, char *err, size_t err_size) {
+    (void)err;
+    (void)err_size;
+    *out = &((host_source *)base)->newest;
+    return 0;
 }
 
 static void host_close(uis_source *base) {

@@ -4,6 +4,7 @@ happens to the other process. The host runs on threads here, or in a child; no C
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -240,6 +241,7 @@ def test_a_record_that_is_whole_is_taken(fake):
         (lambda r: setattr(r.tick, "sse_y", float("nan")), "a measure"),
         (lambda r: setattr(r.tick, "sse_video", -1.0), "a measure"),
         (lambda r: setattr(r.tick, "ssim", float("inf")), "a measure"),
+        (lambda r: setattr(r.tick, "copied_bytes", 12 * 384 + 1), "a measure"),
     ],
 )
 def test_a_damaged_record_is_refused(fake, damage: Callable[[Any], None], words: str):
@@ -311,6 +313,21 @@ def test_a_host_that_stands_still_ends_the_recording(fake):
     made.link.beat_ns = now - 11_000_000_000
     code, said = look()
     assert code == -2 and "has not answered for 10 s; the stream holds 0 ticks" in said
+
+
+def test_a_request_for_pixels_that_nobody_answers_ends():
+    """No host, one that stands still, and one that says what cannot be."""
+    lib = native().lib
+    with FrameRing(64, 48, encode="layer") as ring:
+        assert lib.uis_ring_ask_held(ring.pointer, 10**9) == -errno.ESRCH
+        made = FakeHost(ring)
+        begun = time.monotonic()
+        assert lib.uis_ring_ask_held(ring.pointer, 50_000_000) == -errno.ETIMEDOUT
+        assert 0.04 < time.monotonic() - begun < 1
+        for said, result in ((0, 0), (-errno.ENOENT, -errno.EAGAIN), (77, -errno.EIO)):
+            made.link.pixels_given = made.link.pixels_wanted + 1
+            made.link.pixels_result = said
+            assert lib.uis_ring_ask_held(ring.pointer, 10**9) == result
 
 
 def host_error(name: str, spool: str = "") -> str:
