@@ -93,7 +93,7 @@ sanitize: setup ## tests of the native code under AddressSanitizer and UBSan
 	  $(BIN)/python -m pytest tests/unit/test_bitstream.py tests/unit/test_sequences.py \
 	  tests/unit/test_merging.py tests/unit/test_ring.py tests/unit/test_dirty_map.py \
 	  tests/unit/test_nvenc.py tests/unit/test_tape.py tests/unit/test_window_size.py \
-	  tests/unit/test_layer_side.py tests/unit/test_device_path.py $(ARGS)
+	  tests/unit/test_layer_side.py tests/unit/test_device_path.py tests/unit/test_row_pool.py $(ARGS)
 
 FUZZ_SECONDS ?= 600
 fuzz: setup ## libFuzzer targets for FUZZ_SECONDS each (600); keeps what it finds

@@ -15,6 +15,8 @@ from allure_commons.logger import AllureFileLogger
 from allure_pytest.listener import AllureListener  # type: ignore[import-untyped]
 
 from .allure_report import RESULTS_NAME, Explainer, write_run_files
+from .errors import EnvironmentProblem
+from .output_folder import make_output_folder
 from .scenario_item import EXPLAINER, ScenarioItem
 
 
@@ -54,6 +56,12 @@ class _Results:
         if self._chosen or self._config.getoption("--collect-only"):
             return
         if any(isinstance(item, ScenarioItem) for item in session.items):
+            try:
+                make_output_folder(self._folder, "--recordings")
+            except EnvironmentProblem as problem:
+                if self._is_worker:  # of pytest-xdist: it may not end by itself, its tests fail
+                    return
+                raise pytest.UsageError(str(problem)) from problem
             listener = AllureListener(self._config)
             self._config.pluginmanager.register(listener, "allure_listener")
             _register(self._config, listener)

@@ -28,6 +28,7 @@ from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwrigh
 from playwright.sync_api import Error as PlaywrightError
 from typing_extensions import Self
 
+from harness import sandbox as chrome_sandbox
 from harness.errors import BrowserError
 from harness.native import LAYER_NAME
 
@@ -239,8 +240,8 @@ class BrowserSession:
 
     `width` and `height` are device pixels, `scale` of them a CSS pixel. `folder` gets
     `chrome.log`. `layer` None starts Chrome without the capture layer. `playwright` may be
-    one that is already running; it is then left running. `sandbox` None means: on, unless
-    this is root, for whom Chrome has none. `context_options` go to Playwright's
+    one that is already running; it is then left running. `sandbox` None means: as
+    sandbox.sandboxed says. `context_options` go to Playwright's
     launch_persistent_context, such as reduced_motion.
 
     Raises BrowserError on entry where Chrome does not start, or its page has not exactly
@@ -277,7 +278,7 @@ class BrowserSession:
         self._context_options = dict(context_options or {})
         self._given_playwright = playwright
         self._playwright: Playwright | None = None
-        self._sandbox = os.geteuid() != 0 if sandbox is None else sandbox
+        self._sandbox = chrome_sandbox.sandboxed() if sandbox is None else sandbox
         self._scratch: Path | None = None
         self._lock: IO[bytes] | None = None
         self._context: BrowserContext | None = None
@@ -326,6 +327,8 @@ class BrowserSession:
     def __enter__(self) -> Self:
         _remove_stale_profiles()
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        # Chrome appends to it: what an earlier one said must not be taken for this one's.
+        self.log_path.unlink(missing_ok=True)
         self._scratch = Path(tempfile.mkdtemp(prefix=PROFILE_PREFIX))
         try:
             self._lock = _hold(self._scratch)
@@ -432,8 +435,8 @@ class BrowserSession:
         if "EACCES" in reason:
             return "set TMPDIR to a folder from which programs may be run (not noexec)"
         log = _end_of(self.log_path)
-        if "No usable sandbox" in log or "sandbox" in log.lower():
-            return "allow user namespaces on this machine, or run without Chrome's sandbox"
+        if chrome_sandbox.was_refused(log):
+            return chrome_sandbox.remedy(self.executable)
         if "cannot open display" in log.lower() or "Missing X server" in log:
             return f"check that the display {self.display} runs"
         return f"start it by hand to see why; its output is in {self.log_path}"
@@ -640,7 +643,15 @@ class BrowserSession:
 
 
 def _start_playwright() -> Playwright:
-    """A thread can have one at a time. Raises BrowserError when there is one already."""
+    """A thread can have one at a time. Raises BrowserError when there is one already, and
+    for a user without a home folder, which Playwright asks for."""
+    try:
+        Path.home()
+    except RuntimeError as error:
+        raise BrowserError(
+            "Playwright does not start: this user has no home folder",
+            "set $HOME; a folder that does not exist will do",
+        ) from error
     try:
         return sync_playwright().start()
     except PlaywrightError as error:

@@ -138,14 +138,12 @@ def measure(name: str, recording: Recording, cpu: Sequence[float], exact: bool) 
     video_error = ui_error = 0.0
     video = ui = ticks = 0
     ssim = 0.0
-    measured = True
     for tick in recording.ticks:
         if tick.picture is not Picture.NONE:
             shown = tick
         if shown is None:
             continue
         ticks += 1
-        measured = measured and shown.measured
         video_error += shown.sse_video
         ui_error += shown.sse_y - shown.sse_video
         video += shown.video_mbs
@@ -155,9 +153,9 @@ def measure(name: str, recording: Recording, cpu: Sequence[float], exact: bool) 
         pipeline=name,
         bytes=sum(tick.bytes for tick in recording.ticks),
         cpu=round(statistics.median(cpu), 4),
-        psnr_y=_psnr(video_error + ui_error, video + ui) if measured else None,
-        psnr_video=_psnr(video_error, video) if measured else None,
-        psnr_ui=_psnr(ui_error, ui) if measured else None,
+        psnr_y=_psnr(video_error + ui_error, video + ui),
+        psnr_video=_psnr(video_error, video),
+        psnr_ui=_psnr(ui_error, ui),
         ssim=round(ssim / ticks, 5) if settings.measure and ticks else None,
         pictures={
             kind.name.lower(): sum(tick.picture is kind for tick in recording.ticks)

@@ -26,6 +26,7 @@ SCREEN_MARGIN = 64
 START_TIMEOUT = 15.0  # seconds
 STOP_TIMEOUT = 5.0
 _PR_SET_PDEATHSIG = 1
+_SOCKETS = Path("/tmp/.X11-unix")
 
 
 class VirtualDisplay:
@@ -128,6 +129,11 @@ class VirtualDisplay:
                 f"display {self._wanted} is in use",
                 "leave the display out, then a free one is found",
             )
+        if any("socket" in line for line in said) and not os.access(_SOCKETS, os.W_OK):
+            raise EnvironmentProblem(
+                f"Xvfb did not start: this user cannot make its socket in {_SOCKETS}",
+                f"sudo chmod 1777 {_SOCKETS} (in WSL before: sudo mount -o remount,rw {_SOCKETS})",
+            )
         last = said[-1] if said else f"it said nothing for {START_TIMEOUT:g} s"
         raise EnvironmentProblem(f"Xvfb did not start: {last}", "check that Xvfb runs by hand")
 
@@ -214,7 +220,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _socket_of(name: str) -> Path:
-    return Path(f"/tmp/.X11-unix/X{name.lstrip(':').split('.')[0]}")
+    return _SOCKETS / f"X{name.lstrip(':').split('.')[0]}"
 
 
 def _in_use(name: str) -> bool:

@@ -26,6 +26,7 @@ from .media import prepare_clips
 from .metrics import count_frames
 from .native import LAYER_LIBRARY, LAYER_MANIFEST, layer_dir, library_dir, native, openh264
 from .recorder import RecorderSettings
+from .sandbox import describe as describe_sandbox
 from .session import Session, SessionSettings
 from .vulkan import devices, require_vulkan_driver
 
@@ -122,6 +123,7 @@ def _checks(browser: str | None) -> tuple[Check, ...]:
     return (
         Check("system", _system),
         Check("browser", lambda: _browser(browser)),
+        Check("Chrome's sandbox", lambda: describe_sandbox(find_browser(browser))),
         Check("Vulkan driver", _vulkan_driver),
         Check("Vulkan device", _vulkan_device),
         Check("capture layer", _layer),

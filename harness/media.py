@@ -50,11 +50,21 @@ def prepare_clips(names: Sequence[str], search: Sequence[Path] = ()) -> dict[str
 
 
 def clip_cache() -> Path:
-    """The folder that keeps prepared clips: $XDG_CACHE_HOME/uisplice or ~/.cache/uisplice."""
-    configured = os.environ.get("XDG_CACHE_HOME", "")
+    """The folder that keeps prepared clips: $XDG_CACHE_HOME/uisplice or ~/.cache/uisplice.
+
+    Raises `MediaError` where this user has no home folder, such as a number in a container.
+    """
     # The XDG base directory specification has relative paths ignored.
-    base = Path(configured)
-    return (base if base.is_absolute() else Path.home() / ".cache") / "uisplice"
+    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if configured.is_absolute():
+        return configured / "uisplice"
+    try:
+        return Path.home() / ".cache" / "uisplice"
+    except RuntimeError as error:
+        raise MediaError(
+            "prepared clips have no place: this user has no home folder",
+            "set $HOME, or $XDG_CACHE_HOME to a folder that can be written",
+        ) from error
 
 
 def _standard_folders() -> list[Path]:

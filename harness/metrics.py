@@ -82,8 +82,7 @@ class Measures:
 
     counts and shares are keyed by class in lower case; shares are percent of
     the ticks. bytes are of access units; bitrate is bit/s over the ticks'
-    time. psnr_y is dB over the luma of all pictures, None without a picture and where
-    frames stayed on the GPU.
+    time. psnr_y is dB over the luma of all pictures, None without a picture.
     patched_mbs went out as I_PCM because they could not be expressed; fallbacks
     are keyframes because parts of a picture did not fit together. presents and
     coalesced are the accounts of `Frames`. regions is the most that one picture has.
@@ -143,9 +142,7 @@ class Measures:
             dropped=sum(tick.dropped for tick in ticks),
             psnr_y=psnr(
                 sum(tick.sse_y for tick in coded), len(coded) * settings.width * settings.height
-            )
-            if all(tick.measured for tick in coded)
-            else None,
+            ),
             patched_mbs=sum(tick.patched_mbs for tick in ticks),
             fallbacks=sum(tick.fallback for tick in ticks),
             presents=sum(tick.presents + tick.dropped for tick in ticks),
@@ -158,6 +155,14 @@ class Measures:
             if live
             else None,
         )
+
+
+def measured_with(recording: Recording) -> str:
+    """Where the captured frames were that quality is measured against, for reports."""
+    copied = sum(tick.copied_bytes for tick in recording.ticks)
+    if not copied:
+        return "frames in host memory"
+    return f"frames on the GPU, of which {copied / 1e6:.1f} MB were copied to the host"
 
 
 def has_latency(tick: Tick) -> bool:
@@ -308,5 +313,5 @@ def measure(
         phases=tuple(phases),
         marks=tuple(marks),
         times=times,
-        environment=environment or {},
+        environment={**(environment or {}), "measured with": measured_with(recording)},
     )

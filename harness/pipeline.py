@@ -53,11 +53,18 @@ class Pipeline:
 
     The stream, ticks and digests are those that a live recording of the same
     frames would have, presented on every tick, or as `arrival` says. `origin_ns` is
-    the time of tick 0. Raises RecorderError where the settings do not fit.
+    the time of tick 0. `helpers` threads share the rows of what has at least
+    `shared_from` macroblocks with the caller's, None: as in a recording on this machine;
+    what comes out is the same. Raises RecorderError where the settings do not fit.
     """
 
     def __init__(
-        self, settings: RecorderSettings, stream: Path, origin_ns: int = _ORIGIN_NS
+        self,
+        settings: RecorderSettings,
+        stream: Path,
+        origin_ns: int = _ORIGIN_NS,
+        helpers: int | None = None,
+        shared_from: int = 1024,
     ) -> None:
         self.settings = settings
         self._origin_ns = origin_ns
@@ -70,6 +77,8 @@ class Pipeline:
         if lib.uis_pipeline_open(config, out, self._error, _ERROR_SIZE) != 0:
             raise RecorderError(self._native.text(self._error), settings_remedy(settings))
         self._pointer: Any = out[0]
+        if helpers is not None:
+            lib.uis_pipeline_share_rows(self._pointer, helpers, shared_from)
         self._muxer = Muxer(stream)
         self._digests = DigestFile(
             stream.with_suffix(".digests"), lib.uis_pipeline_mbs(self._pointer)

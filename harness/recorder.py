@@ -103,8 +103,8 @@ class Tick:
     """One tick of the frame clock. Times are milliseconds except `time` and
     `present`, which are seconds from the recording's start. `region_rects` are the
     regions of the tick's picture, guard included, and `region` is their bounding box;
-    a tick without a spliced or merged picture has none. `measured` is False where squared errors
-    are not known, because the frame's pixels never left the GPU."""
+    a tick without a spliced or merged picture has none. `copied_bytes` of the frame's planes went
+    from the GPU to the host to measure squared errors and SSIM, 0 where all of it is there."""
 
     index: int
     time: float
@@ -145,7 +145,7 @@ class Tick:
     digest_ms: float
     latency_ms: float
     cpu_ms: float
-    measured: bool = True
+    copied_bytes: int = 0
 
     @property
     def shown(self) -> float:
@@ -425,5 +425,5 @@ def to_tick(raw: Any, origin_ns: int) -> Tick:
         digest_ms=raw.digest_ns / 1e6,
         latency_ms=raw.latency_ns / 1e6,
         cpu_ms=raw.cpu_ns / 1e6,
-        measured=bool(raw.measured),
+        copied_bytes=raw.copied_bytes,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,8 @@ from .errors import CaptureError, EnvironmentProblem
 from .native import native
 
 _ERROR_SIZE = 512
-_TRIES = 4  # to copy a frame before the recorder takes the next one
+_PATIENCE = 1.0  # seconds to copy a frame before the recorder takes the next one
+_BETWEEN_TRIES = 0.002  # seconds
 WRITER_STATES = ("none", "attached", "swapchain", "presenting", "failed")
 CAPTURES = ("host", "device", "verify")
 """Where frames go: `UIS_CAPTURE_*`."""
@@ -213,18 +216,16 @@ class FrameRing:
 
     def held_frame(self) -> CapturedFrame | None:
         """A copy of the frame that stands on the recorder's side, the last one it took; None
-        where it has taken none, or where its pixels are on the GPU. Costs the caller a copy, and
-        the recorder nothing."""
-        ffi, lib = self._native.ffi, self._native.lib
+        where it has taken none. Costs the caller a copy, and the recorder nothing; a frame on the
+        GPU is copied by the process that has it, which holds up its next tick as long as that
+        takes, and None if that fails."""
+        ffi = self._native.ffi
         width, height = self._header.max_width, self._header.max_height
         room = np.empty(width * height * 4, np.uint8)
         said = ffi.new("uis_ring_slot *")
-        for _ in range(_TRIES):
-            rc = lib.uis_ring_copy_held(
-                self.pointer, said, ffi.from_buffer("uint8_t[]", room), room.size
-            )
-            if rc != -errno.EAGAIN:
-                break
+        until = time.monotonic() + _PATIENCE
+        while (rc := self._copy_held(said, room)) == -errno.EAGAIN and time.monotonic() < until:
+            time.sleep(_BETWEEN_TRIES)
         if rc != 0 or said.width > width or said.height > height:
             return None
         window = room[: said.width * said.height * 4].reshape(said.height, said.width, 4)
@@ -232,6 +233,20 @@ class FrameRing:
         pixels[..., 3] = 255
         pixels[: said.height, : said.width] = window
         return CapturedFrame(int(said.sequence), pixels)
+
+    def _copy_held(self, said: Any, room: npt.NDArray[np.uint8]) -> int:
+        """0 or a negative errno, which is EAGAIN where another frame is held by now, or none
+        for the moment."""
+        ffi, lib = self._native.ffi, self._native.lib
+        pixels = ffi.from_buffer("uint8_t[]", room)
+        rc = int(lib.uis_ring_copy_held(self.pointer, said, pixels, room.size))
+        if rc != -errno.ENODATA:
+            return rc
+        rc = int(lib.uis_ring_ask_held(self.pointer, round(_PATIENCE * 1e9)))
+        if rc == 0:
+            rc = int(lib.uis_ring_copy_held(self.pointer, said, pixels, room.size))
+            return -errno.EAGAIN if rc == -errno.ENODATA else rc
+        return rc
 
     def set_window(self, width: int, height: int) -> None:
         """Says how large the main window is now; the layer looks for it by its size when
@@ -280,4 +295,6 @@ def _remove_stale() -> None:
     for path in Path("/dev/shm").glob("uisplice-*-*-*"):
         owner = path.name.split("-")[1]
         if owner.isdigit() and not Path("/proc", owner).exists():
-            path.unlink(missing_ok=True)
+            # Another user's can be removed by nobody else (/dev/shm is sticky) but root.
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                path.unlink()

@@ -14,6 +14,7 @@ from .errors import HarnessError, StepError, TapeError
 from .interrupts import heed_interrupts
 from .metrics import Mark, PhaseSpan, measure
 from .observer import Observer
+from .output_folder import make_output_folder
 from .recorder import EncoderName, RecorderSettings
 from .replay import Counter, environment_of, open_tape, replay
 from .result import Evidence, Result, check, conclude
@@ -52,10 +53,6 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
         clip_folders=(scenario.path.parent,),
         wsi=options.wsi or scenario.wsi,
         encode=options.encode or scenario.encode,
-        pixels=any(
-            expect.psnr_y is not None or expect.ssim is not None
-            for expect in (scenario.expect, *(phase.expect for phase in scenario.phases))
-        ),
         scale=scenario.device_pixel_ratio,
         ready=scenario.ready,
         timeout=scenario.timeout,
@@ -285,7 +282,7 @@ def _replay_scenario(
     encoder = choose_encoder(settings_of(scenario, folder, options).recorder)
     if encoder.warning:
         observer.stage(encoder.warning)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_output_folder(folder)
     counter = Counter()
     with heed_interrupts():
         observer.recording(counter, tape.header.ticks)

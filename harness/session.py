@@ -33,6 +33,7 @@ from .media import prepare_clips
 from .metrics import Mark
 from .native import LIBRARY, layer_dir
 from .observer import Observer
+from .output_folder import make_output_folder
 from .page_setup import NetworkShaper, StorageState, restore
 from .recorder import EncoderName, Recorder, RecorderSettings, Recording
 from .result import Evidence
@@ -61,8 +62,8 @@ class SessionSettings:
     that must be visible before recording. scale is device pixels a CSS pixel: the
     recorder's size stays, the page has the less room. browser and display None: found.
     encode "layer": encoders run in Chrome's GPU process, beside the capture; with NVENC frames
-    then stay on the GPU, if that is possible, no tape is made, and nobody needs `pixels` on the
-    host (to measure PSNR or SSIM). $UIS_CAPTURE, where it is set, has the last word.
+    then stay on the GPU, if that is possible and no tape is made. $UIS_CAPTURE, where it is set,
+    has the last word.
     storage_state is a file in Playwright's form; network shapes the page's requests;
     variables are a scenario's, for steps in Python.
     """
@@ -76,7 +77,6 @@ class SessionSettings:
     clip_folders: tuple[Path, ...] = ()
     wsi: Literal["virtual", "passthrough"] = "virtual"
     encode: Literal["recorder", "layer"] = "recorder"
-    pixels: bool = False
     scale: float = 1
     ready: str | Locator | None = None
     timeout: float = 10.0
@@ -91,13 +91,8 @@ class SessionSettings:
 
     def keeps_frames_on_device(self, encoder: EncoderName, *, taped: bool) -> bool:
         """Whether captured frames should stay on the GPU: `encoder`, which codes, takes them
-        there, and nobody asks for pixels."""
-        return (
-            self.encode == "layer"
-            and encoder == "nvenc"
-            and self.wsi == "virtual"
-            and not (self.pixels or self.recorder.measure or taped)
-        )
+        there, and nobody asks for all of their pixels."""
+        return self.encode == "layer" and encoder == "nvenc" and self.wsi == "virtual" and not taped
 
 
 def capture_fact(frames: DeviceFrames) -> str:
@@ -157,7 +152,7 @@ class Session:
 
     def __enter__(self) -> Self:
         s = self.settings
-        s.folder.mkdir(parents=True, exist_ok=True)
+        make_output_folder(s.folder)
         # A run before this one in the same folder may have ended elsewhere.
         for name in (SCREENSHOTS, CAPTURED):
             shutil.rmtree(s.folder / name, ignore_errors=True)

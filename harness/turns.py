@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from .errors import EnvironmentProblem
+
 PROCESSORS_EACH = 2  # Chrome's painting, and everything else
 _POLL = 0.1  # seconds
 
@@ -39,9 +41,17 @@ class Turns:
         self._held: IO[bytes] | None = None
 
     def take(self) -> float:
-        """Waits for a turn; gives the seconds that took. Nothing if one is held."""
+        """Waits for a turn; gives the seconds that took. Nothing if one is held.
+
+        Raises EnvironmentProblem where another user has taken the folder's name.
+        """
         began = time.monotonic()
         self._folder.mkdir(mode=0o700, exist_ok=True)
+        if self._folder.lstat().st_uid != os.getuid():
+            raise EnvironmentProblem(
+                f"{self._folder}, where runs take turns, is another user's",
+                "have it removed, or set TMPDIR to a folder of your own",
+            )
         while self._held is None:
             for number in range(self._count):
                 file = (self._folder / str(number)).open("ab")

@@ -128,11 +128,6 @@ def _value(name: str, part: Part, window: int) -> float | _Missing:
         return _Missing(
             "no picture of a present", "the first picture, and repeated ones, have none"
         )
-    if name == "psnr_y" and not all(tick.measured for tick in part.ticks if tick.bytes):
-        return _Missing(
-            "PSNR was not measured",
-            "frames stayed on the GPU: record with UIS_CAPTURE=host",
-        )
     if name == "ssim" and not part.settings.measure:
         return _Missing("SSIM was not measured", "record with RecorderSettings(measure=True)")
     return _NO_PICTURE

@@ -19,7 +19,7 @@ seconds=${1:-600}
 
 failed=""
 # A target, and the folder of its seeds.
-for pair in stream:stream edited:stream splice:splice ring:ring; do
+for pair in stream:stream edited:stream splice:splice ring:ring link:link; do
   target=${pair%%:*}
   found=build/fuzz/found/$target
   crashers=reports/fuzz/$target

@@ -14,6 +14,7 @@ from .. import options
 from ..allure_report import AllureRun, AllureSteps, apply, attach, show_replayed
 from ..errors import HarnessError, ScenarioError
 from ..explanation import explain
+from ..output_folder import make_output_folder
 from ..replay import require_tapes
 from ..result import Result
 from ..run import RunOptions, run_scenario
@@ -72,6 +73,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         raise ScenarioError(f"--set: {wrong}", remedy)
     if arguments.tape_replay is not None:
         require_tapes(arguments.tape_replay, scenarios)
+    make_output_folder(arguments.output, "--output")
     with AllureRun(arguments.output, Path()) as results:
         return _play_all(scenarios, arguments, console, results)
 

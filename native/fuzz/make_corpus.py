@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support import content, streams  # noqa: E402
 
 from harness.checks import access_units  # noqa: E402
+from harness.native import native  # noqa: E402
 from harness.pipeline import Pipeline  # noqa: E402
 from harness.recorder import RecorderSettings  # noqa: E402
 from harness.ring import VideoRegion  # noqa: E402
@@ -101,11 +102,51 @@ def rings() -> dict[str, bytes]:
     }
 
 
+def links() -> dict[str, bytes]:
+    """What a host does with an encode link (see fuzz_link.c), and fields at their limits."""
+
+    def send(picture: int = 1, size: int = 0) -> bytes:
+        return bytes([0, picture]) + size.to_bytes(2, "little")
+
+    def edited(*changes: tuple[int, int]) -> bytes:
+        edits = b"".join(o.to_bytes(2, "little") + bytes([v]) for o, v in changes)
+        return b"\x04" + send(7, 400)[1:] + bytes([len(changes)]) + edits + b"\x02"
+
+    ffi = native().ffi
+    at = {
+        name: 16 + ffi.offsetof("uis_tick", name)
+        for name in ("tick_ns", "present_ns", "tick_class", "dirty", "regions", "sse_y", "ssim")
+    }
+    over, failed = b"\x01\x00", b"\x01\x01\x05words"
+    return {
+        "quiet": send() * 3 + b"\x02" + over,
+        "pictures": send(6, 900) + send(13, 3000) + send() + send(17, 41) + over,
+        "larger-than-the-stream": send(7, 19000) + send(7, 9000) + over,
+        "failed": send(6, 900) + failed,
+        "asked": bytes([3, 0, 3, 1, 3, 2, 3, 3, 9, 9, 9, 9, 3, 4]) + send(6, 100) + over,
+        "wrong-mark": edited((0, 7)),
+        "many-digests": edited((4, 255)),
+        "large-access-unit": edited((13, 1)),
+        "late-tick": edited((at["tick_ns"] + 3, 1)),
+        "far-present": edited((at["present_ns"] + 7, 127)),
+        "unknown-class": edited((at["tick_class"], 9)),
+        "wide-rectangle": edited((at["dirty"] + 10, 1)),
+        "many-regions": edited((at["regions"], 200)),
+        "not-a-number": edited((at["sse_y"] + 7, 127), (at["sse_y"] + 6, 248)),
+        "infinite": edited((at["ssim"] + 7, 127), (at["ssim"] + 6, 240)),
+        "counted-too-far": send(6, 900) + b"\x07\xff\xff\x00\x00\x02",
+        "counted-back": send(6, 900) + b"\x07\x00\xff\xff\xff\x02",
+        "raw": b"\x06\x08UISL\x06\x00\x00\x00\x02",
+        "broke-off": b"\x06\x04UISL" + over + b"\x02",
+    }
+
+
 def main() -> None:
     for target, seeds in {
         "stream": encoded() | spliced(),
         "splice": regions(),
         "ring": rings(),
+        "link": links(),
     }.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

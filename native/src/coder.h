@@ -21,6 +21,7 @@ struct uis_picture_coder {
     const uis_encoder_backend *backend;
     uint32_t mb_width, mb_height, mbs;
     uis_splicer splicer;
+    uis_row_pool *rows;
 
     /* The frame fed last, and encoder 1's input while regions live: their places stay there as
      * they were. */
@@ -97,8 +98,9 @@ int uis_coder_keyframe(uis_picture_coder *c, uis_tick *tick, uis_buffer *au, cha
 /* The picture just written: UIS_PICTURE_*, and the UIS_LTR_* that it became. */
 void uis_coder_note_picture(uis_picture_coder *c, uis_tick *tick, uint32_t kind, uint32_t index);
 
-/* Takes over what the coded parts of a picture just written show. */
-void uis_coder_show_parts(uis_picture_coder *c, const uis_placement *p, uis_tick *tick);
+/* Takes over what the coded parts of a picture just written show. 0 or -1. */
+int uis_coder_show_parts(uis_picture_coder *c, const uis_placement *p, uis_tick *tick, char *err,
+                         size_t err_size);
 
 /* Opens a region. 0 or -1. */
 int uis_coder_open_region(uis_picture_coder *c, const uis_wanted_region *wanted, char *err,

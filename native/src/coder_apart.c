@@ -71,6 +71,5 @@ int uis_coder_apart(uis_picture_coder *c, const uis_classification *k, uis_tick 
     tick->splice_ns = uis_now_ns() - begin;
     uis_coder_note_picture(c, tick, UIS_PICTURE_SPLICED, UIS_LTR_SPLICED);
     uis_coder_note_regions(c, tick);
-    uis_coder_show_parts(c, &p, tick);
-    return 0;
+    return uis_coder_show_parts(c, &p, tick, err, err_size);
 }

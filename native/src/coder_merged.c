@@ -176,8 +176,7 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
     }
     if (regions->count)
         uis_coder_note_regions(c, tick);
-    uis_coder_show_parts(c, &p, tick);
-    return 0;
+    return uis_coder_show_parts(c, &p, tick, err, err_size);
 }
 
 /* Where encoder 1's picture is not the stream's, apart from the regions that live. */

@@ -124,3 +124,22 @@ void uis_cuda_pop(const uis_cuda *cuda) {
     CUcontext context;
     cuda->api->cuCtxPopCurrent(&context);
 }
+
+/* ffnvcodec's loader knows neither of the two functions. */
+uis_cuda_host uis_cuda_alloc_host(const uis_cuda *cuda, size_t size) {
+    CUresult (*allocate)(void **, size_t) = NULL;
+    void *memory = NULL;
+    *(void **)&allocate = dlsym(cuda->api->lib, "cuMemAllocHost_v2");
+    if (allocate && allocate(&memory, size) == CUDA_SUCCESS)
+        return (uis_cuda_host){memory, true};
+    return (uis_cuda_host){malloc(size), false};
+}
+
+void uis_cuda_free_host(const uis_cuda *cuda, uis_cuda_host *memory) {
+    CUresult (*release)(void *) = NULL;
+    if (!memory->locked)
+        free(memory->bytes);
+    else if ((*(void **)&release = dlsym(cuda->api->lib, "cuMemFreeHost")) != NULL)
+        release(memory->bytes);
+    *memory = (uis_cuda_host){0};
+}

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct uis_cuda {
     CudaFunctions *api;
@@ -26,6 +27,15 @@ void uis_cuda_close(uis_cuda *cuda); /* a zeroed one is fine */
 /* Makes the context the thread's current one, until pop. 0 or -1. */
 int uis_cuda_push(const uis_cuda *cuda, char *err, size_t err_size);
 void uis_cuda_pop(const uis_cuda *cuda);
+
+/* Host memory that the device fills while the thread goes on: page-locked, or plain where the
+ * driver gives none, and then such a copy holds the thread up. The context is current. */
+typedef struct uis_cuda_host {
+    uint8_t *bytes; /* NULL: out of memory, or nothing was allocated */
+    bool locked;
+} uis_cuda_host;
+uis_cuda_host uis_cuda_alloc_host(const uis_cuda *cuda, size_t size);
+void uis_cuda_free_host(const uis_cuda *cuda, uis_cuda_host *memory); /* a zeroed one is fine */
 
 /* 0 for CUDA_SUCCESS, else -1 and a sentence: what failed, the driver's name for it. */
 int uis_cuda_check(const uis_cuda *cuda, CUresult result, const char *what, char *err,

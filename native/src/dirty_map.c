@@ -57,14 +57,16 @@ static bool span_plain(const uint8_t *a, const uint8_t *b, size_t bytes) {
     return false;
 }
 
+/* Of rows `from` to `to - 1` of macroblocks. */
 static inline uint32_t build_map(const uis_bgra *now, const uis_bgra *before,
-                                 const uis_rect *damage, uint8_t *map, uis_rect *box,
-                                 span_differs differs) {
-    const uint32_t mb_width = (now->width + 15) / 16, mb_height = (now->height + 15) / 16;
-    memset(map, 0, (size_t)mb_width * mb_height);
+                                 const uis_rect *damage, uint32_t from, uint32_t to, uint8_t *map,
+                                 uis_rect *box, span_differs differs) {
+    const uint32_t mb_width = (now->width + 15) / 16;
+    memset(map + (size_t)from * mb_width, 0, (size_t)(to - from) * mb_width);
     *box = (uis_rect){0, 0, 0, 0};
     const uis_rect view = {0, 0, (int32_t)now->width, (int32_t)now->height};
-    const uis_rect area = uis_rect_intersect(*damage, view);
+    const uis_rect band = {0, (int32_t)from * 16, view.w, (int32_t)(to - from) * 16};
+    const uis_rect area = uis_rect_intersect(*damage, uis_rect_intersect(band, view));
     if (uis_rect_empty(area))
         return 0;
     const int32_t right = area.x + area.w, bottom = area.y + area.h;
@@ -92,14 +94,23 @@ static inline uint32_t build_map(const uis_bgra *now, const uis_bgra *before,
     return dirty;
 }
 
+static uint32_t mb_rows(const uis_bgra *picture) {
+    return (picture->height + 15) / 16;
+}
+
+uint32_t uis_dirty_map_rows(const uis_bgra *now, const uis_bgra *before, const uis_rect *damage,
+                            uint32_t from, uint32_t to, uint8_t *map, uis_rect *box) {
+    return build_map(now, before, damage, from, to, map, box, span_fast);
+}
+
 uint32_t uis_dirty_map(const uis_bgra *now, const uis_bgra *before, const uis_rect *damage,
                        uint8_t *map, uis_rect *box) {
-    return build_map(now, before, damage, map, box, span_fast);
+    return build_map(now, before, damage, 0, mb_rows(now), map, box, span_fast);
 }
 
 uint32_t uis_dirty_map_plain(const uis_bgra *now, const uis_bgra *before, const uis_rect *damage,
                              uint8_t *map, uis_rect *box) {
-    return build_map(now, before, damage, map, box, span_plain);
+    return build_map(now, before, damage, 0, mb_rows(now), map, box, span_plain);
 }
 
 static bool covered(int32_t x, int32_t y, const uis_rect *rects, uint32_t count) {
@@ -129,14 +140,19 @@ static bool changed_outside(const uis_bgra *now, const uis_bgra *before, int32_t
     return false;
 }
 
-uint32_t uis_dirty_outside(const uis_bgra *now, const uis_bgra *before, const uint8_t *map,
-                           const uis_rect *rects, uint32_t count) {
-    const uint32_t mb_width = (now->width + 15) / 16, mb_height = (now->height + 15) / 16;
+uint32_t uis_dirty_outside_rows(const uis_bgra *now, const uis_bgra *before, const uint8_t *map,
+                                const uis_rect *rects, uint32_t count, uint32_t from, uint32_t to) {
+    const uint32_t mb_width = (now->width + 15) / 16;
     uint32_t outside = 0;
-    for (uint32_t row = 0; row < mb_height; row++)
+    for (uint32_t row = from; row < to; row++)
         for (uint32_t col = 0; col < mb_width; col++)
             if (map[(size_t)row * mb_width + col] &&
                 changed_outside(now, before, (int32_t)col * 16, (int32_t)row * 16, rects, count))
                 outside++;
     return outside;
+}
+
+uint32_t uis_dirty_outside(const uis_bgra *now, const uis_bgra *before, const uint8_t *map,
+                           const uis_rect *rects, uint32_t count) {
+    return uis_dirty_outside_rows(now, before, map, rects, count, 0, mb_rows(now));
 }

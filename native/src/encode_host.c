@@ -8,12 +8,13 @@
 #include "encode_link.h"
 #include "foreign_allocator.h"
 #include "recorder_kind.h"
+#include "row_pool.h"
+#include "uisplice/thread_signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ struct uis_encode_host {
 
     /* The control thread's: what of the link was passed on. */
     bool spooled, begun;
-    uint32_t keyframes;
+    uint32_t keyframes, pixels_given;
     uint64_t end_ns;
 };
 
@@ -55,6 +56,7 @@ int uis_encode_host_open(const char *name, const char *spool, uis_encode_host **
         return -ENOMEM;
     }
     host->spool = -1;
+    (void)uis_row_helpers(); /* looks at this process's processors, and remembers */
     int rc = uis_limit_x264_alignment(err, err_size);
     if (rc == 0)
         rc = uis_ring_attach(name, &host->ring, err, err_size);
@@ -160,6 +162,7 @@ static void *pump(void *argument) {
     const char *problem;
     uis_tick tick;
     int rc;
+    pthread_setname_np(pthread_self(), "uis-host-pump");
     while ((rc = uis_recorder_next(host->recorder, 200, &tick)) >= 0)
         if (rc == 1 && wanted)
             wanted = put_record(host, &tick); /* not wanted: taken all the same, to the end */
@@ -241,6 +244,13 @@ static void refuse(uis_encode_host *host, const char *problem) {
     uis_recorder_stop(host->recorder, 1);
 }
 
+static void give_pixels(uis_encode_host *host, uint32_t request) {
+    host->pixels_given = request;
+    host->link->pixels_result = uis_recorder_fill_held(host->recorder);
+    __atomic_store_n(&host->link->pixels_given, request, __ATOMIC_RELEASE);
+    uis_shared_wake(&host->link->data_word);
+}
+
 static void pass_on(uis_encode_host *host) {
     const uis_encode_link *link = host->link;
     if (!host->spooled && __atomic_load_n(&link->spool_wanted, __ATOMIC_ACQUIRE)) {
@@ -257,12 +267,20 @@ static void pass_on(uis_encode_host *host) {
     if (keyframes != host->keyframes)
         uis_recorder_request_keyframe(host->recorder);
     host->keyframes = keyframes;
+    const uint32_t pixels_wanted = __atomic_load_n(&link->pixels_wanted, __ATOMIC_ACQUIRE);
+    if (pixels_wanted != host->pixels_given)
+        give_pixels(host, pixels_wanted);
     uint64_t end = __atomic_load_n(&link->end_ns, __ATOMIC_ACQUIRE);
     if (nobody_reads(host))
         end = 1;
     if (end && end != host->end_ns)
         uis_recorder_stop(host->recorder, end);
     host->end_ns = end;
+}
+
+/* Not before nobody reads any more: the frame on screen can be asked for when all is recorded. */
+static bool is_over(const uis_encode_host *host) {
+    return __atomic_load_n(&host->pumped, __ATOMIC_ACQUIRE) && nobody_reads(host);
 }
 
 static void serve(uis_encode_host *host) {
@@ -272,13 +290,12 @@ static void serve(uis_encode_host *host) {
     __atomic_store_n(&host->link->spool_open, host->spool >= 0, __ATOMIC_RELEASE);
     int rc = pthread_create(&host->pump, NULL, pump, host);
     if (rc == 0) {
-        pthread_setname_np(host->pump, "uis-host-pump");
         say_state(host, UIS_HOST_READY);
-        while (!__atomic_load_n(&host->pumped, __ATOMIC_ACQUIRE)) {
+        while (!is_over(host)) {
             const uint32_t seen = changes(host);
             __atomic_store_n(&host->link->beat_ns, uis_now_ns(), __ATOMIC_RELEASE);
             pass_on(host);
-            if (!__atomic_load_n(&host->pumped, __ATOMIC_ACQUIRE))
+            if (!is_over(host))
                 await_change(host, seen);
         }
         pthread_join(host->pump, NULL);
@@ -291,6 +308,9 @@ static void serve(uis_encode_host *host) {
 
 static void *control(void *argument) {
     uis_encode_host *host = argument;
+    /* Each names itself, for another thread's name is written to a file, which a sandbox
+     * refuses. */
+    pthread_setname_np(pthread_self(), "uis-host");
     if (!claim(host))
         return NULL;
     serve(host);
@@ -309,15 +329,12 @@ int uis_encode_host_start(uis_encode_host *host, const uis_device_frames *frames
     host->has_frames = frames != NULL;
     if (frames)
         host->frames = *frames;
-    /* Chrome's signal handlers must not run on our threads; theirs inherit the mask. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before; /* the threads that this one starts inherit its mask */
+    uis_block_sent_signals(&before);
     int rc = pthread_create(&host->control, NULL, control, host);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)
         return -rc;
-    pthread_setname_np(host->control, "uis-host");
     host->started = true;
     return 0;
 }

@@ -34,24 +34,27 @@ typedef struct uis_encode_link {
     uint32_t config_size, tick_size, record_size;
     uis_recorder_config config;
 
-    uint32_t control_word; /* futex: +1 when anything below changed, or room came */
-    uint32_t abort;        /* 1: nobody wants the rest */
-    uint32_t spool_wanted; /* 1: keep frames for a tape in the file opened when attaching */
-    uint32_t keyframes;    /* requests so far */
-    uint64_t origin_ns;    /* as uis_recorder_start; 0: not started */
-    uint64_t end_ns;       /* as uis_recorder_stop; 0: no end yet */
-    uint64_t tail;         /* bytes of the stream taken */
+    uint32_t control_word;  /* futex: +1 when anything below changed, or room came */
+    uint32_t abort;         /* 1: nobody wants the rest */
+    uint32_t spool_wanted;  /* 1: keep frames for a tape in the file opened when attaching */
+    uint32_t keyframes;     /* requests so far */
+    uint64_t origin_ns;     /* as uis_recorder_start; 0: not started */
+    uint64_t end_ns;        /* as uis_recorder_stop; 0: no end yet */
+    uint64_t tail;          /* bytes of the stream taken */
+    uint32_t pixels_wanted; /* requests so far to copy the frame held to its slot */
 
     /* Host -> recorder. */
-    uint32_t data_word; /* futex: +1 when a record is complete, the ring full, the state new */
+    uint32_t data_word; /* futex: +1 when a record is complete, the ring full, the state new, a
+                           request for pixels answered */
     uint32_t host_state;
-    uint32_t host_pid;   /* who has the role; 0: nobody */
-    uint32_t host_waits; /* 1: wake me through control_word when there is room */
-    uint32_t spool_open; /* 1: it has such a file */
-    uint32_t reserved;
-    uint64_t beat_ns; /* the host was alive then */
-    uint64_t head;    /* bytes of the stream written */
-    uint64_t ticks;   /* records written */
+    uint32_t host_pid;     /* who has the role; 0: nobody */
+    uint32_t host_waits;   /* 1: wake me through control_word when there is room */
+    uint32_t spool_open;   /* 1: it has such a file */
+    uint32_t pixels_given; /* the last of those requests that was answered */
+    int32_t pixels_result; /* with: 0 or a negative errno */
+    uint64_t beat_ns;      /* the host was alive then */
+    uint64_t head;         /* bytes of the stream written */
+    uint64_t ticks;        /* records written */
     uint64_t unseen_drops;
     char error[512];
 } uis_encode_link;

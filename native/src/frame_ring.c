@@ -4,6 +4,8 @@
 #define _GNU_SOURCE
 #include "uisplice/frame_ring.h"
 
+#include "encode_link.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -25,7 +27,6 @@
 /* The encode link: its control words, and then bytes a macroblock of the view for the
  * stream. H.264 allows 400 a macroblock (A.3.1), digests are 8: two of the largest
  * pictures that can be, or seconds of usual ones. */
-#define LINK_CONTROL_BYTES 8192u
 #define LINK_BYTES_EACH_MB 1024u
 
 struct uis_ring {
@@ -65,7 +66,7 @@ uint64_t uis_now_ns(void) {
 
 static uint64_t link_bytes(uint32_t width, uint32_t height) {
     const uint64_t mbs = (uint64_t)((width + 15) / 16) * ((height + 15) / 16);
-    return align_up(LINK_CONTROL_BYTES + mbs * LINK_BYTES_EACH_MB, 4096);
+    return align_up(UIS_LINK_CONTROL + mbs * LINK_BYTES_EACH_MB, 4096);
 }
 
 int uis_ring_create(const char *name, uint32_t width, uint32_t height, uint32_t slots,
@@ -183,7 +184,7 @@ int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size
         problem = text;
     } else if (h->encode > UIS_ENCODE_LAYER || h->link_size > size ||
                (h->link_size == 0) != (h->encode == UIS_ENCODE_RECORDER) ||
-               (h->link_size != 0 && h->link_size <= LINK_CONTROL_BYTES) ||
+               (h->link_size != 0 && h->link_size <= UIS_LINK_CONTROL) ||
                h->link_offset != size - h->link_size)
         problem = "has an encode link that does not fit";
     else if (h->header_size != sizeof *h || h->total_size != size || h->slots_offset < sizeof *h ||
@@ -336,20 +337,27 @@ void uis_ring_drop_reader(uis_ring *ring) {
         move_state(slot_at(ring, i), UIS_SLOT_READING, UIS_SLOT_FREE);
 }
 
+static bool has_pixels(const uis_ring_slot *slot) {
+    const uint32_t flags = __atomic_load_n(&slot->flags, __ATOMIC_ACQUIRE);
+    return !(flags & UIS_SLOT_ON_DEVICE) || flags & UIS_SLOT_COPIED;
+}
+
 int uis_ring_copy_held(uis_ring *ring, uis_ring_slot *said, uint8_t *out, size_t size) {
     const uis_ring_slot *held = NULL;
+    bool elsewhere = false;
     for (uint32_t i = 0; i < ring->slot_count; i++) {
         const uis_ring_slot *slot = slot_at(ring, i);
-        if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == UIS_SLOT_READING &&
-            (!held || slot->sequence > held->sequence))
+        if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != UIS_SLOT_READING)
+            continue;
+        if (!has_pixels(slot))
+            elsewhere = true;
+        else if (!held || slot->sequence > held->sequence)
             held = slot;
     }
     if (!held)
-        return -ENOENT;
+        return elsewhere ? -ENODATA : -ENOENT;
     if (uis_ring_describe(ring, held, said) != 0)
         return -EPROTO;
-    if (said->flags & UIS_SLOT_ON_DEVICE)
-        return -ENODATA;
     const size_t row = (size_t)said->width * 4;
     if (row * said->height > size)
         return -ENOSPC;
@@ -362,6 +370,31 @@ int uis_ring_copy_held(uis_ring *ring, uis_ring_slot *said, uint8_t *out, size_t
                    held->sequence == said->sequence
                ? 0
                : -EAGAIN;
+}
+
+int uis_ring_ask_held(uis_ring *ring, uint64_t timeout_ns) {
+    uint64_t size;
+    uis_encode_link *link = (uis_encode_link *)(void *)uis_ring_link(ring, &size);
+    if (!link)
+        return -ENODATA;
+    const uint64_t deadline = uis_now_ns() + timeout_ns;
+    const uint32_t request = __atomic_add_fetch(&link->pixels_wanted, 1, __ATOMIC_SEQ_CST);
+    uis_shared_wake(&link->control_word);
+    for (;;) {
+        const uint32_t seen = __atomic_load_n(&link->data_word, __ATOMIC_ACQUIRE);
+        const uint32_t given = __atomic_load_n(&link->pixels_given, __ATOMIC_ACQUIRE);
+        if (given - request < UINT32_MAX / 2) { /* this one, or one after it */
+            const int32_t result = link->pixels_result;
+            return result == 0 ? 0 : result == -ENOENT ? -EAGAIN : -EIO;
+        }
+        if (__atomic_load_n(&link->host_state, __ATOMIC_ACQUIRE) < UIS_HOST_READY ||
+            __atomic_load_n(&link->abort, __ATOMIC_ACQUIRE))
+            return -ESRCH;
+        const uint64_t now = uis_now_ns();
+        if (now >= deadline)
+            return -ETIMEDOUT;
+        uis_shared_wait(&link->data_word, seen, deadline - now);
+    }
 }
 
 void uis_ring_wait(uis_ring *ring, uint32_t seen, uint64_t timeout_ns) {

@@ -33,6 +33,7 @@ void uis_picture_coder_close(uis_picture_coder *c) {
     uis_part_free(&c->full_part);
     uis_splicer_free(&c->splicer);
     uis_source_close(c->source);
+    uis_row_pool_close(c->rows);
     shown_free(&c->shown);
     shown_free(&c->ltr0);
     free(c->changed);
@@ -77,9 +78,12 @@ int uis_picture_coder_open(const uis_recorder_config *config, uis_picture_coder 
     c->marks = calloc(c->mbs, 1);
     c->touched = calloc(c->mbs, sizeof *c->touched);
     c->in_ltr0 = calloc(c->mbs, 1);
+    c->rows = uis_row_pool_open(uis_row_helpers());
     const uint32_t width = c->mb_width * 16, height = c->mb_height * 16;
-    if (!c->changed || !c->constant || !c->in_video || !c->marks || !c->touched || !c->in_ltr0 ||
-        uis_source_open_host(config->width, config->height, &c->source, err, err_size) != 0 ||
+    if (!c->rows || !c->changed || !c->constant || !c->in_video || !c->marks || !c->touched ||
+        !c->in_ltr0 ||
+        uis_source_open_host(config->width, config->height, c->rows, &c->source, err, err_size) !=
+            0 ||
         shown_alloc(&c->shown, c->mb_width, c->mb_height) != 0 ||
         (!uis_coder_merges(c) && shown_alloc(&c->ltr0, c->mb_width, c->mb_height) != 0) ||
         uis_regions_init(&c->regions, c->mb_width, c->mb_height) != 0) {
@@ -118,6 +122,10 @@ uint32_t uis_picture_coder_mbs(const uis_picture_coder *c) {
     return c->mbs;
 }
 
+void uis_picture_coder_share_rows(uis_picture_coder *c, uint32_t helpers, uint32_t shared_from) {
+    uis_row_pool_set(c->rows, helpers, shared_from);
+}
+
 void uis_picture_coder_request_keyframe(uis_picture_coder *c) {
     c->keyframe_wanted = true;
 }
@@ -147,7 +155,7 @@ static void change_source(uis_picture_coder *c, uis_source *source) {
 int uis_picture_coder_use_device(uis_picture_coder *c, char *err, size_t err_size) {
     uis_source *source;
     if (uis_source_open_device(c->config.width, c->config.height, uis_picture_coder_context(c),
-                               &source, err, err_size) != 0)
+                               c->config.measure != 0, &source, err, err_size) != 0)
         return -1;
     change_source(c, source);
     return 0;
@@ -155,7 +163,8 @@ int uis_picture_coder_use_device(uis_picture_coder *c, char *err, size_t err_siz
 
 int uis_picture_coder_use_host(uis_picture_coder *c, char *err, size_t err_size) {
     uis_source *source;
-    if (uis_source_open_host(c->config.width, c->config.height, &source, err, err_size) != 0)
+    if (uis_source_open_host(c->config.width, c->config.height, c->rows, &source, err, err_size) !=
+        0)
         return -1;
     change_source(c, source);
     return 0;
@@ -174,36 +183,69 @@ int uis_picture_coder_feed(uis_picture_coder *c, const uis_classification *k, co
     return 0;
 }
 
-/* Takes over into `shown` what an encoder reconstructed of the macroblocks that
- * `part` owns, with digests and, where the source's pixels are at hand, squared errors. */
-static void show(uis_picture_coder *c, const uis_encoded *picture, const uis_mb_rect *where,
-                 uint8_t part) {
-    const uint8_t *owner = c->regions.owner;
-    const uis_i420 *source = c->source->kind->pixels(c->source);
-    for (uint32_t y = where->y; y < where->y + where->h; y++)
+/* The frame fed last, to measure against. NULL with a sentence. */
+static const uis_i420 *source_pixels(uis_picture_coder *c, uis_tick *tick, char *err,
+                                     size_t err_size) {
+    const uis_i420 *source;
+    const int64_t copied = c->source->kind->pixels(c->source, &source, err, err_size);
+    if (copied < 0)
+        return NULL;
+    tick->copied_bytes += (uint32_t)copied;
+    return source;
+}
+
+/* What an encoder reconstructed of a place, on its way into `shown`. */
+typedef struct showing {
+    uis_picture_coder *coder;
+    const uis_encoded *picture;
+    const uis_mb_rect *where;
+    const uis_i420 *source;
+    uint8_t part;
+} showing;
+
+/* Macroblocks `from` to `to - 1` of row `y` of the picture. */
+static void show_run(const showing *s, uint32_t y, uint32_t from, uint32_t to) {
+    uis_picture_coder *c = s->coder;
+    uis_i420 shown = uis_i420_crop(&c->shown.picture, from * 16, y * 16, (to - from) * 16, 16);
+    const size_t down = y - s->where->y, right = (size_t)(from - s->where->x) * 16;
+    uis_encoded run = *s->picture;
+    run.recon_y += down * 16 * run.recon_y_stride + right;
+    run.recon_uv += down * 8 * run.recon_uv_stride + right;
+    uis_from_nv12(&run, &shown);
+    for (uint32_t x = from; x < to; x++) {
+        const size_t i = (size_t)y * c->mb_width + x;
+        c->shown.digests[i] =
+            uis_digest_mb(&c->shown.picture, x, y, c->config.width, c->config.height);
+        c->shown.sse[i] =
+            uis_sse_mb(s->source, &c->shown.picture, x, y, c->config.width, c->config.height);
+    }
+}
+
+static void show_rows(void *context, uint32_t band, uint32_t from_row, uint32_t to_row) {
+    const showing *s = context;
+    const uis_mb_rect *where = s->where;
+    (void)band;
+    for (uint32_t y = where->y + from_row; y < where->y + to_row; y++) {
+        const uint8_t *owner = s->coder->regions.owner + (size_t)y * s->coder->mb_width;
         for (uint32_t x = where->x; x < where->x + where->w;) {
-            if (owner[y * c->mb_width + x] != part) {
+            if (owner[x] != s->part) {
                 x++;
                 continue;
             }
             const uint32_t from = x;
-            while (x < where->x + where->w && owner[y * c->mb_width + x] == part)
+            while (x < where->x + where->w && owner[x] == s->part)
                 x++;
-            uis_i420 to = uis_i420_crop(&c->shown.picture, from * 16, y * 16, (x - from) * 16, 16);
-            uis_encoded run = *picture;
-            run.recon_y +=
-                (size_t)(y - where->y) * 16 * run.recon_y_stride + (size_t)(from - where->x) * 16;
-            run.recon_uv +=
-                (size_t)(y - where->y) * 8 * run.recon_uv_stride + (size_t)(from - where->x) * 16;
-            uis_from_nv12(&run, &to);
-            for (uint32_t i = from; i < x; i++) {
-                c->shown.digests[y * c->mb_width + i] =
-                    uis_digest_mb(&c->shown.picture, i, y, c->config.width, c->config.height);
-                if (source)
-                    c->shown.sse[y * c->mb_width + i] = uis_sse_mb(
-                        source, &c->shown.picture, i, y, c->config.width, c->config.height);
-            }
+            show_run(s, y, from, x);
         }
+    }
+}
+
+/* Takes over into `shown` what an encoder reconstructed of the macroblocks that
+ * `part` owns, with digests and squared errors. */
+static void show(uis_picture_coder *c, const uis_i420 *source, const uis_encoded *picture,
+                 const uis_mb_rect *where, uint8_t part) {
+    showing s = {.coder = c, .picture = picture, .where = where, .source = source, .part = part};
+    uis_rows_run(c->rows, where->h, (size_t)where->w * where->h, show_rows, &s);
 }
 
 int uis_coder_encode_full(uis_picture_coder *c, uis_source_planes planes, bool idr, bool deblock,
@@ -237,8 +279,9 @@ void uis_coder_note_picture(uis_picture_coder *c, uis_tick *tick, uint32_t kind,
         c->ltr0_coded = c->fed;
 }
 
-/* What every picture of encoder 1 alone leaves behind. */
-static void note_full(uis_picture_coder *c, const uis_encoded *picture, uis_tick *tick) {
+/* What every picture of encoder 1 alone leaves behind. 0 or -1. */
+static int note_full(uis_picture_coder *c, const uis_encoded *picture, uis_tick *tick, char *err,
+                     size_t err_size) {
     tick->deblocked = uis_coder_deblocks(c);
     tick->keyframe = picture->idr;
     if (picture->idr) {
@@ -247,8 +290,12 @@ static void note_full(uis_picture_coder *c, const uis_encoded *picture, uis_tick
     }
     const uint64_t begin = uis_now_ns();
     const uis_mb_rect all = uis_coder_whole(c);
-    show(c, picture, &all, 0);
+    const uis_i420 *source = source_pixels(c, tick, err, err_size);
+    if (!source)
+        return -1;
+    show(c, source, picture, &all, 0);
     tick->digest_ns += uis_now_ns() - begin;
+    return 0;
 }
 
 /* A picture of encoder 1 alone, whose reference is LTR 0: headers rewritten, slice
@@ -267,8 +314,7 @@ int uis_coder_full(uis_picture_coder *c, bool idr, uis_tick *tick, uis_buffer *a
         return -1;
     tick->splice_ns += uis_now_ns() - encoded;
     uis_coder_note_picture(c, tick, UIS_PICTURE_FULL, UIS_LTR_FULL);
-    note_full(c, &picture, tick);
-    return 0;
+    return note_full(c, &picture, tick, err, err_size);
 }
 
 int uis_coder_keyframe(uis_picture_coder *c, uis_tick *tick, uis_buffer *au, char *err,
@@ -299,17 +345,20 @@ static int single_picture(uis_picture_coder *c, uis_tick *tick, uis_buffer *au, 
     au->size += header_size + picture.size;
     tick->slices = 1;
     tick->picture = UIS_PICTURE_FULL;
-    note_full(c, &picture, tick);
-    return 0;
+    return note_full(c, &picture, tick, err, err_size);
 }
 
-/* Takes over what all coded parts of a placed and written picture show. */
-void uis_coder_show_parts(uis_picture_coder *c, const uis_placement *p, uis_tick *tick) {
+int uis_coder_show_parts(uis_picture_coder *c, const uis_placement *p, uis_tick *tick, char *err,
+                         size_t err_size) {
     uint64_t begin = uis_now_ns();
+    const uis_i420 *source = source_pixels(c, tick, err, err_size);
+    if (!source)
+        return -1;
     for (uint32_t i = 0; i < p->count; i++)
         if (p->parts[i])
-            show(c, &p->parts[i]->picture, &p->parts[i]->where, (uint8_t)i);
+            show(c, source, &p->parts[i]->picture, &p->parts[i]->where, (uint8_t)i);
     tick->digest_ns += uis_now_ns() - begin;
+    return 0;
 }
 
 static uint64_t thread_cpu_ns(void) {
@@ -342,7 +391,8 @@ int uis_picture_coder_code(uis_picture_coder *c, const uis_classification *k, ui
     return rc;
 }
 
-void uis_picture_coder_account(uis_picture_coder *c, uis_tick *tick, uint64_t *digests) {
+int uis_picture_coder_account(uis_picture_coder *c, uis_tick *tick, uint64_t *digests, char *err,
+                              size_t err_size) {
     uint64_t begin = uis_now_ns();
     memcpy(digests, c->shown.digests, c->mbs * sizeof *digests);
     for (uint32_t i = 0; i < c->mbs; i++) {
@@ -350,9 +400,12 @@ void uis_picture_coder_account(uis_picture_coder *c, uis_tick *tick, uint64_t *d
         tick->sse_video += c->in_video[i] ? c->shown.sse[i] : 0;
         tick->video_mbs += c->in_video[i];
     }
-    const uis_i420 *source = c->source->kind->pixels(c->source);
-    tick->measured = source != NULL;
-    if (c->config.measure && source)
+    if (c->config.measure) {
+        const uis_i420 *source = source_pixels(c, tick, err, err_size);
+        if (!source)
+            return -1;
         tick->ssim = uis_ssim(source, &c->shown.picture, c->config.width, c->config.height);
+    }
     tick->digest_ns += uis_now_ns() - begin;
+    return 0;
 }

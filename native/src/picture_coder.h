@@ -40,12 +40,16 @@ void uis_picture_coder_request_keyframe(uis_picture_coder *coder);
 /* True if a picture is due on this tick even if nothing changed. */
 bool uis_picture_coder_must_code(const uis_picture_coder *coder, uint64_t tick);
 
-/* Digests (one a macroblock, into `digests`) and squared error of the picture
- * just coded, from the encoders' own reconstructions. */
-void uis_picture_coder_account(uis_picture_coder *coder, uis_tick *tick, uint64_t *digests);
+/* Digests (one a macroblock, into `digests`), squared error and SSIM of the picture just coded,
+ * from the encoders' own reconstructions. 0, or -1: its source could not be copied from the GPU. */
+int uis_picture_coder_account(uis_picture_coder *coder, uis_tick *tick, uint64_t *digests,
+                              char *err, size_t err_size);
 
 /* What really codes, for reports; valid while the coder lives. */
 const char *uis_picture_coder_encoder(const uis_picture_coder *coder);
+
+/* Before the first frame: see uis_pipeline_share_rows. */
+void uis_picture_coder_share_rows(uis_picture_coder *coder, uint32_t helpers, uint32_t shared_from);
 
 uint32_t uis_picture_coder_mbs(const uis_picture_coder *coder);
 #endif

@@ -16,35 +16,6 @@ struct uis_pipeline {
     uint8_t *map;
 };
 
-int uis_pipeline_check(const uis_recorder_config *c, char *err, size_t size) {
-    if (c->width < 16 || c->height < 16 || c->width > 16384 || c->height > 16384 || c->width % 2 ||
-        c->height % 2)
-        snprintf(err, size, "the view must be even and 16x16 to 16384x16384, not %ux%u", c->width,
-                 c->height);
-    else if (!c->fps_num || !c->fps_den || c->fps_num / c->fps_den > 1000)
-        snprintf(err, size, "the clock must tick 1 to 1000 times a second, not %u/%u", c->fps_num,
-                 c->fps_den);
-    else if (c->qp > 51)
-        snprintf(err, size, "QP must be 0 to 51, not %u", c->qp);
-    else if (c->splice > UIS_SPLICE_SEPARATE)
-        snprintf(err, size, "the way of splicing must be 0 to %d, not %u", UIS_SPLICE_SEPARATE,
-                 c->splice);
-    else if (c->mode > UIS_MODE_SINGLE_VFR)
-        snprintf(err, size, "the mode must be 0 to %d, not %u", UIS_MODE_SINGLE_VFR, c->mode);
-    else if (c->mode == UIS_MODE_SPLICED && c->splice == UIS_SPLICE_SYNTAX && c->threads > 1)
-        snprintf(err, size,
-                 "%u threads code several slices, which cannot be merged: set 1 thread, or "
-                 "splice: separate",
-                 c->threads);
-    else if (!uis_encoder_backend_of(c->encoder))
-        snprintf(err, size, "the encoder must be 0 to %d, not %u", UIS_ENCODER_NVENC, c->encoder);
-    else if (c->guard_mbs > 16)
-        snprintf(err, size, "the guard must be 0 to 16 macroblocks, not %u", c->guard_mbs);
-    else
-        return 0;
-    return -EINVAL;
-}
-
 int uis_pipeline_open(const uis_recorder_config *config, uis_pipeline **out, char *err,
                       size_t err_size) {
     *out = NULL;
@@ -102,6 +73,10 @@ uint32_t uis_pipeline_mbs(const uis_pipeline *p) {
     return uis_picture_coder_mbs(p->coder);
 }
 
+void uis_pipeline_share_rows(uis_pipeline *p, uint32_t helpers, uint32_t shared_from) {
+    uis_picture_coder_share_rows(p->coder, helpers, shared_from);
+}
+
 static uis_classification everything(uis_pipeline *p) {
     const uint32_t mbs = uis_picture_coder_mbs(p->coder);
     memset(p->map, 1, mbs);
@@ -118,14 +93,12 @@ void uis_pipeline_request_keyframe(uis_pipeline *p) {
 }
 
 void *uis_pipeline_context(const uis_pipeline *p) {
-    return p->config.measure ? NULL : uis_picture_coder_context(p->coder);
+    return uis_picture_coder_context(p->coder);
 }
 
 int uis_pipeline_use_device(uis_pipeline *p, char *err, size_t err_size) {
     if (!uis_pipeline_context(p)) {
-        snprintf(err, err_size,
-                 p->config.measure ? "pixels are measured"
-                                   : "the encoder takes pixels from host memory");
+        snprintf(err, err_size, "the encoder takes pixels from host memory");
         return -1;
     }
     return uis_picture_coder_use_device(p->coder, err, err_size);
@@ -210,7 +183,8 @@ int uis_pipeline_tick_image(uis_pipeline *p, const uis_image *now, const uis_ima
     /* The access unit is ready here; what follows is bookkeeping for the checks. */
     uint64_t done = uis_now_ns();
     t->latency_ns = now && before && done > present_ns ? done - present_ns : 0;
-    uis_picture_coder_account(p->coder, t, p->digests);
+    if (uis_picture_coder_account(p->coder, t, p->digests, err, err_size) != 0)
+        return -1;
     t->au = p->au.data;
     t->au_size = p->au.size;
     t->digests = p->digests;

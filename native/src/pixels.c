@@ -55,26 +55,69 @@ static void pad_plane(uint8_t *plane, size_t stride, uint32_t visible_w, uint32_
         memcpy(plane + y * stride, plane + (visible_h - 1) * stride, w);
 }
 
-void uis_convert(const uis_bgra *from, const uis_rect *area, uis_i420 *to) {
+/* What lies in the view of `area`, widened to even coordinates. */
+static uis_rect even_area(const uis_bgra *from, const uis_rect *area) {
     const uis_rect view = {0, 0, (int32_t)from->width, (int32_t)from->height};
-    uis_rect a = uis_rect_intersect(*area, view);
+    const uis_rect a = uis_rect_intersect(*area, view);
+    if (uis_rect_empty(a))
+        return a;
+    const int32_t x0 = a.x & ~1, y0 = a.y & ~1; /* the view is even */
+    const int32_t x1 = (a.x + a.w + 1) & ~1, y1 = (a.y + a.h + 1) & ~1;
+    return (uis_rect){x0, y0, x1 - x0, y1 - y0};
+}
+
+static void convert_even(const uis_bgra *from, const uis_rect *a, uis_i420 *to) {
+    uis_i420 out =
+        uis_i420_crop(to, (uint32_t)a->x, (uint32_t)a->y, (uint32_t)a->w, (uint32_t)a->h);
+    /* libyuv names formats by their little-endian word: ARGB is B,G,R,A in memory. */
+    ARGBToI420(from->pixels + (size_t)a->y * from->stride + (size_t)a->x * 4, (int)from->stride,
+               out.y, (int)out.y_stride, out.u, (int)out.c_stride, out.v, (int)out.c_stride, a->w,
+               a->h);
+}
+
+static void pad(const uis_bgra *from, uis_i420 *to) {
+    if (to->width == from->width && to->height == from->height)
+        return;
+    pad_plane(to->y, to->y_stride, from->width, from->height, to->width, to->height);
+    pad_plane(to->u, to->c_stride, from->width / 2, from->height / 2, to->width / 2,
+              to->height / 2);
+    pad_plane(to->v, to->c_stride, from->width / 2, from->height / 2, to->width / 2,
+              to->height / 2);
+}
+
+void uis_convert(const uis_bgra *from, const uis_rect *area, uis_i420 *to) {
+    const uis_rect a = even_area(from, area);
     if (uis_rect_empty(a))
         return;
-    int32_t x0 = a.x & ~1, y0 = a.y & ~1;
-    int32_t x1 = (a.x + a.w + 1) & ~1, y1 = (a.y + a.h + 1) & ~1; /* the view is even */
-    uis_i420 out =
-        uis_i420_crop(to, (uint32_t)x0, (uint32_t)y0, (uint32_t)(x1 - x0), (uint32_t)(y1 - y0));
-    /* libyuv names formats by their little-endian word: ARGB is B,G,R,A in memory. */
-    ARGBToI420(from->pixels + (size_t)y0 * from->stride + (size_t)x0 * 4, (int)from->stride, out.y,
-               (int)out.y_stride, out.u, (int)out.c_stride, out.v, (int)out.c_stride, x1 - x0,
-               y1 - y0);
-    if (to->width != from->width || to->height != from->height) {
-        pad_plane(to->y, to->y_stride, from->width, from->height, to->width, to->height);
-        pad_plane(to->u, to->c_stride, from->width / 2, from->height / 2, to->width / 2,
-                  to->height / 2);
-        pad_plane(to->v, to->c_stride, from->width / 2, from->height / 2, to->width / 2,
-                  to->height / 2);
-    }
+    convert_even(from, &a, to);
+    pad(from, to);
+}
+
+typedef struct conversion {
+    const uis_bgra *from;
+    uis_rect area;
+    uis_i420 *to;
+} conversion;
+
+#define CONVERTED_AT_ONCE 16 /* rows; even, so that each sample of chroma is made in one call */
+
+static void convert_rows(void *context, uint32_t band, uint32_t from, uint32_t to) {
+    const conversion *c = context;
+    const int32_t y0 = (int32_t)from * CONVERTED_AT_ONCE, y1 = (int32_t)to * CONVERTED_AT_ONCE;
+    const uis_rect part = {c->area.x, c->area.y + y0, c->area.w,
+                           (y1 < c->area.h ? y1 : c->area.h) - y0};
+    (void)band;
+    convert_even(c->from, &part, c->to);
+}
+
+void uis_convert_shared(uis_row_pool *rows, const uis_bgra *from, const uis_rect *area,
+                        uis_i420 *to) {
+    conversion c = {from, even_area(from, area), to};
+    if (uis_rect_empty(c.area))
+        return;
+    uis_rows_run(rows, ((uint32_t)c.area.h + CONVERTED_AT_ONCE - 1) / CONVERTED_AT_ONCE,
+                 (size_t)c.area.w * (size_t)c.area.h / 256, convert_rows, &c);
+    pad(from, to);
 }
 
 void uis_from_nv12(const uis_encoded *e, uis_i420 *to) {
@@ -115,19 +158,33 @@ uint64_t uis_digest_mb(const uis_i420 *p, uint32_t mb_x, uint32_t mb_y, uint32_t
     return digest_block(d, p->v + chroma, p->c_stride, w / 2, h / 2);
 }
 
+/* A whole macroblock: with all its differences at hand the compiler squares and adds eight a
+ * step (SSE2), which is three times as fast as row by row. */
+static uint32_t sse_whole(const uint8_t *p, size_t p_stride, const uint8_t *q, size_t q_stride) {
+    int16_t d[16 * 16];
+    int32_t sum = 0;
+    for (uint32_t y = 0; y < 16; y++, p += p_stride, q += q_stride)
+        for (uint32_t x = 0; x < 16; x++)
+            d[y * 16 + x] = (int16_t)(p[x] - q[x]);
+    for (uint32_t i = 0; i < 16 * 16; i++)
+        sum += (int32_t)d[i] * d[i];
+    return (uint32_t)sum;
+}
+
 uint32_t uis_sse_mb(const uis_i420 *a, const uis_i420 *b, uint32_t mb_x, uint32_t mb_y,
                     uint32_t width, uint32_t height) {
     uint32_t x = mb_x * 16, y = mb_y * 16;
     uint32_t w = width - x < 16 ? width - x : 16, h = height - y < 16 ? height - y : 16;
+    const uint8_t *p = a->y + (size_t)y * a->y_stride + x;
+    const uint8_t *q = b->y + (size_t)y * b->y_stride + x;
+    if (w == 16 && h == 16)
+        return sse_whole(p, a->y_stride, q, b->y_stride);
     uint32_t sum = 0;
-    for (uint32_t row = 0; row < h; row++) {
-        const uint8_t *p = a->y + (size_t)(y + row) * a->y_stride + x;
-        const uint8_t *q = b->y + (size_t)(y + row) * b->y_stride + x;
+    for (uint32_t row = 0; row < h; row++, p += a->y_stride, q += b->y_stride)
         for (uint32_t i = 0; i < w; i++) {
             int32_t d = p[i] - q[i];
             sum += (uint32_t)(d * d);
         }
-    }
     return sum;
 }
 

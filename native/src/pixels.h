@@ -5,6 +5,7 @@
 
 #include "uisplice/dirty_map.h"
 #include "encoder.h"
+#include "row_pool.h"
 
 /* Planes of width x height, both multiples of 16. 0 or -1 (no memory). */
 int uis_i420_alloc(uis_i420 *picture, uint32_t width, uint32_t height);
@@ -19,6 +20,9 @@ void uis_i420_copy(const uis_i420 *from, uis_i420 *to);
  * coordinates; the strip that pads the view to whole macroblocks repeats the
  * view's last row and column. */
 void uis_convert(const uis_bgra *from, const uis_rect *area, uis_i420 *to);
+/* The same, its rows shared with a pool. */
+void uis_convert_shared(uis_row_pool *rows, const uis_bgra *from, const uis_rect *area,
+                        uis_i420 *to);
 
 /* An encoder's NV12 reconstruction into planes. */
 void uis_from_nv12(const uis_encoded *encoded, uis_i420 *to);

@@ -66,8 +66,10 @@ typedef struct local_recorder {
 
     bool keyframe_wanted; /* (atomic) */
 
+    pthread_mutex_t held_lock; /* who reads `held` on another thread, and the thread to change it */
+    taken held;                /* the frame on screen */
+
     /* The thread's own. */
-    taken held;                  /* the frame on screen */
     const char *download_reason; /* why frames on the GPU are copied to the host; NULL: they are
                                     encoded where they are */
     bool device_tried;           /* that was settled */
@@ -84,9 +86,7 @@ typedef struct local_recorder {
 } local_recorder;
 
 static uint64_t tick_time(const local_recorder *r, uint64_t origin, uint64_t k) {
-    /* 128 bits: k * 1e9 * den passes 64 after days, and we never round twice. */
-    return origin +
-           (uint64_t)((unsigned __int128)k * 1000000000u * r->config.fps_den / r->config.fps_num);
+    return uis_tick_time(&r->config, origin, k);
 }
 
 static struct timespec to_timespec(uint64_t ns) {
@@ -172,8 +172,53 @@ static void let_go(local_recorder *r, taken *t) {
 }
 
 static void hold(local_recorder *r, const arrivals *a) {
+    pthread_mutex_lock(&r->held_lock);
     let_go(r, &r->held);
     r->held = a->newest;
+    pthread_mutex_unlock(&r->held_lock);
+}
+
+/* The frame that was on screen when the recording began is its first one. */
+static taken take_held(local_recorder *r) {
+    pthread_mutex_lock(&r->held_lock);
+    const taken held = r->held;
+    r->held = (taken){0};
+    pthread_mutex_unlock(&r->held_lock);
+    return held;
+}
+
+/* Copies what a slot of that description shows to the slot. */
+static int fill_slot(const local_recorder *r, const taken *t, const uis_ring_slot *said) {
+    uint8_t *to = uis_ring_slot_pixels(t->slot);
+    if (t->on_device)
+        return said->width == t->image.device.width && said->height == t->image.device.height &&
+                       r->frames->download(&t->frame, to, said->stride) == 0
+                   ? 0
+                   : -EIO;
+    const uis_bgra *from = &t->image.host; /* a canvas, with the window at its top left */
+    if (said->width > from->width || said->height > from->height)
+        return -EPROTO;
+    for (uint32_t y = 0; y < said->height; y++)
+        memcpy(to + (size_t)y * said->stride, from->pixels + y * from->stride,
+               4 * (size_t)said->width);
+    return 0;
+}
+
+int uis_recorder_fill_held(uis_recorder *base) {
+    local_recorder *r = (local_recorder *)base;
+    uis_ring_slot said;
+    int rc = -ENOENT;
+    pthread_mutex_lock(&r->held_lock);
+    const taken *held = &r->held;
+    if (held->slot)
+        rc = uis_ring_describe(r->ring, held->slot, &said) == 0 ? 0 : -EPROTO;
+    if (rc == 0 && said.flags & UIS_SLOT_ON_DEVICE) {
+        rc = fill_slot(r, held, &said);
+        if (rc == 0)
+            __atomic_or_fetch(&held->slot->flags, UIS_SLOT_COPIED, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&r->held_lock);
+    return rc;
 }
 
 /* Finds the pixels of a slot that says where they are. 1; 0: they are gone; -1: there is nobody
@@ -281,8 +326,7 @@ static void try_device(local_recorder *r, const uis_device_image *image) {
     }
     const void *context = uis_pipeline_context(r->pipeline);
     if (!context)
-        r->download_reason =
-            r->config.measure ? "pixels are measured" : "the encoder takes pixels from host memory";
+        r->download_reason = "the encoder takes pixels from host memory";
     else if (context != image->context)
         r->download_reason = "the encoder is on another GPU than Chrome's window, or has another "
                              "context of it (UISPLICE_CUDA_DEVICE chooses it)";
@@ -538,6 +582,7 @@ static uis_spool *take_spool(local_recorder *r) {
 static void *run(void *argument) {
     local_recorder *r = argument;
     char err[400] = "";
+    pthread_setname_np(pthread_self(), "uis-recorder");
     uint64_t origin = idle(r);
     if (!origin) {
         finish(r, NULL);
@@ -578,10 +623,8 @@ static void *run(void *argument) {
         if (k == 0) {
             /* The frame standing when the recording begins is its first
              * present; what came before it is not part of the recording. */
-            if (!a.newest.slot) {
-                a.newest = r->held;
-                r->held = (taken){0};
-            }
+            if (!a.newest.slot)
+                a.newest = take_held(r);
             a.count = 1;
             a.dropped = 0;
             if (!a.newest.slot) {
@@ -642,6 +685,7 @@ static void local_destroy(uis_recorder *base) {
     }
     uis_pipeline_close(r->pipeline);
     pthread_cond_destroy(&r->wake);
+    pthread_mutex_destroy(&r->held_lock);
     pthread_mutex_destroy(&r->lock);
     free(r);
 }
@@ -675,6 +719,7 @@ int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring,
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&r->lock, NULL);
+    pthread_mutex_init(&r->held_lock, NULL);
     pthread_cond_init(&r->wake, &attributes);
     pthread_condattr_destroy(&attributes);
     /* Pace Chrome from now on, so that it is in step before the recording starts. */
@@ -688,7 +733,6 @@ int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring,
         return -rc;
     }
     r->thread_started = true;
-    pthread_setname_np(r->thread, "uis-recorder");
     *out = &r->base;
     return 0;
 }

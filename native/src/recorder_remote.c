@@ -9,6 +9,7 @@
 #include "uisplice/pipeline.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,6 +24,7 @@
 #define SILENT_NS 10000000000u  /* without a beat: the host hangs, or was stopped */
 #define MAX_BYTES_EACH_MB 1024u /* of an access unit; H.264 allows 400 (A.3.1) */
 #define MAX_HEADER_BYTES 65536u
+#define PRESENT_LEEWAY_NS 1000000000u /* of tick 0's frame: it may come while the start is said */
 
 typedef struct remote_recorder {
     uis_recorder base;
@@ -30,6 +32,7 @@ typedef struct remote_recorder {
     uis_encode_link *link;
     const uint8_t *stream;
     uint64_t stream_size;
+    uis_recorder_config config;
     uint32_t mbs;
 
     uint64_t origin_ns; /* 0: not started */
@@ -98,13 +101,16 @@ static bool host_silent(const remote_recorder *r) {
     return beat && now > beat && now - beat > SILENT_NS;
 }
 
-/* The host's own words, as text that can be shown. */
+/* The host's own words, as text that can be shown: never none, which would say that all is well. */
 static void host_error(const remote_recorder *r, char *out, size_t size) {
-    const char *said = r->link->error;
+    char said[sizeof r->link->error];
+    memcpy(said, r->link->error, sizeof said); /* it can change under us */
     size_t n = 0;
-    for (; n + 1 < size && n < sizeof r->link->error && said[n]; n++)
+    for (; n + 1 < size && n < sizeof said && said[n]; n++)
         out[n] = (unsigned char)said[n] < ' ' ? ' ' : said[n];
     out[n] = '\0';
+    if (out[strspn(out, " ")] == '\0')
+        snprintf(out, size, "the process that encodes failed, and did not say why");
 }
 
 /* --- records out of the stream --- */
@@ -128,6 +134,32 @@ static int64_t take(remote_recorder *r, void *to, uint64_t size) {
     return (int64_t)piece;
 }
 
+static bool in_view(const remote_recorder *r, const uis_rect *a) {
+    return a->x >= 0 && a->y >= 0 && a->w >= 0 && a->h >= 0 &&
+           (int64_t)a->x + a->w <= r->config.width && (int64_t)a->y + a->h <= r->config.height;
+}
+
+static bool rects_in_view(const remote_recorder *r) {
+    const uis_tick *t = &r->head.tick;
+    bool inside = in_view(r, &t->dirty) && in_view(r, &t->region);
+    for (uint32_t i = 0; i < t->regions; i++)
+        inside &= in_view(r, &t->region_rects[i]);
+    return inside;
+}
+
+/* A tick comes when it is due, and not before: that bounds what a host can write, too. */
+static bool in_time(const remote_recorder *r) {
+    const uis_tick *t = &r->head.tick;
+    return t->tick_ns == uis_tick_time(&r->config, r->origin_ns, t->index) &&
+           t->tick_ns <= uis_now_ns() && t->present_ns <= t->tick_ns + PRESENT_LEEWAY_NS;
+}
+
+/* Comparisons are false for what is no number. */
+static bool measurable(const uis_tick *t) {
+    return isfinite(t->sse_y) && t->sse_y >= 0 && isfinite(t->sse_video) && t->sse_video >= 0 &&
+           fabs(t->ssim) <= 1.000001;
+}
+
 /* NULL, or what does not fit in a record's first part. */
 static const char *damage_of(const remote_recorder *r) {
     const uis_link_record *h = &r->head;
@@ -145,6 +177,15 @@ static const char *damage_of(const remote_recorder *r) {
         return "the tick's class";
     if (t->regions > UIS_RING_MAX_REGIONS || t->region_count > UIS_RING_MAX_REGIONS)
         return "the number of regions";
+    if (t->dirty_mbs > r->mbs || t->dirty_outside_mbs > t->dirty_mbs || t->video_mbs > r->mbs ||
+        t->patched_mbs > r->mbs)
+        return "a count of macroblocks";
+    if (!in_time(r))
+        return "its time";
+    if (!rects_in_view(r))
+        return "a rectangle";
+    if (!measurable(t) || t->copied_bytes > r->mbs * 384) /* no more than luma and chroma */
+        return "a measure";
     return NULL;
 }
 
@@ -407,6 +448,7 @@ int uis_recorder_create_remote(const uis_recorder_config *config, uis_ring *ring
     r->link = (uis_encode_link *)(void *)link;
     r->stream = link + UIS_LINK_CONTROL;
     r->stream_size = size - UIS_LINK_CONTROL;
+    r->config = *config;
     r->mbs = (config->width + 15) / 16 * ((config->height + 15) / 16);
     r->pid_fd = -1;
     if (__atomic_load_n(&r->link->configured, __ATOMIC_ACQUIRE)) {

@@ -10,6 +10,7 @@
 
 #include "encoder.h"
 #include "part.h"
+#include "row_pool.h"
 #include "uisplice/image.h"
 
 typedef struct uis_source uis_source;
@@ -43,8 +44,10 @@ typedef struct uis_source_kind {
                size_t err_size);
     int (*view)(uis_source *source, uis_source_planes planes, const uis_mb_rect *at,
                 uis_source_view *out, char *err, size_t err_size);
-    /* `newest` in host memory; NULL: it is not there, and nobody pays for a copy. */
-    const uis_i420 *(*pixels)(const uis_source *source);
+    /* `newest` in host memory, as far as frames reach and until the next feed, for whoever
+     * measures. Returns the bytes that were copied from the GPU for it since the last call, or -1.
+     */
+    int64_t (*pixels)(uis_source *source, const uis_i420 **out, char *err, size_t err_size);
     void (*close)(uis_source *source);
 } uis_source_kind;
 
@@ -53,13 +56,15 @@ struct uis_source {
     const uis_source_kind *kind;
 };
 
-/* For frames of width x height, even. */
-int uis_source_open_host(uint32_t width, uint32_t height, uis_source **out, char *err,
-                         size_t err_size);
+/* For frames of width x height, even. Comparing and converting are shared with `rows`, which
+ * must outlive the source. */
+int uis_source_open_host(uint32_t width, uint32_t height, uis_row_pool *rows, uis_source **out,
+                         char *err, size_t err_size);
 /* The same on the device of `context`, which must be the one that encoders use (cuda_driver.h).
- * Frames that come in host memory all the same are uploaded. */
-int uis_source_open_device(uint32_t width, uint32_t height, void *context, uis_source **out,
-                           char *err, size_t err_size);
+ * Frames that come in host memory all the same are uploaded. `pixels` has chroma if that is
+ * `measured`, and luma anyway. */
+int uis_source_open_device(uint32_t width, uint32_t height, void *context, bool measured,
+                           uis_source **out, char *err, size_t err_size);
 void uis_source_close(uis_source *source); /* NULL is fine */
 
 /* Points an encoder's request at a view, which must outlive it. */

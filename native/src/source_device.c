@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The source for frames on the GPU; see source.h. What changed is found by a kernel, the planes
  * are NV12 in the GPU's memory, and encoders get pictures of the device. To the host comes the
- * map of what changed; to the GPU goes what stands in a region's place when that begins, and a
- * frame that was captured to the host. */
+ * map of what changed and, to be measured, the luma of what changed: the encoders'
+ * reconstructions are there, so that to measure on the GPU as much would have to go the other
+ * way. To the GPU goes what stands in a region's place when that begins, and a frame that was
+ * captured to the host. */
 #include "source.h"
 
 #include "cuda_driver.h"
@@ -26,6 +28,13 @@ typedef struct device_source {
     size_t upload_pitch;
     uis_device_bgra now, before;
     uint8_t *chroma; /* Cb and Cr interleaved, on the host */
+
+    /* `newest` in host memory. */
+    uis_i420 mirror;        /* u and v NULL: chroma is not measured */
+    uis_cuda_host mirrored; /* its luma, and below it Cb and Cr interleaved */
+    CUstream mirroring;
+    uis_rect coming; /* what is being copied; empty: nothing */
+    int64_t came;    /* bytes, since somebody looked */
 } device_source;
 
 static int check(const device_source *s, CUresult result, const char *what, char *err,
@@ -117,8 +126,71 @@ static int64_t device_dirty_outside(uis_source *base, const uint8_t *map, const 
     return outside;
 }
 
+/* What uis_convert writes of the view for `area`. */
+static uis_rect converted(const device_source *s, const uis_rect *area) {
+    const uis_rect view = {0, 0, (int32_t)s->width, (int32_t)s->height};
+    const uis_rect a = uis_rect_intersect(*area, view);
+    const int32_t x = a.x & ~1, y = a.y & ~1;
+    return (uis_rect){x, y, ((a.x + a.w + 1) & ~1) - x, ((a.y + a.h + 1) & ~1) - y};
+}
+
+/* Waits until the mirror shows what was fed. The context is current. */
+static int settle_mirror(device_source *s, char *err, size_t err_size) {
+    const uis_rect a = s->coming;
+    if (uis_rect_empty(a))
+        return 0;
+    s->coming = (uis_rect){0};
+    if (check(s, s->cuda.api->cuStreamSynchronize(s->mirroring), "copying what is measured", err,
+              err_size) != 0)
+        return -1;
+    if (s->mirror.u) {
+        const size_t stride = s->mirror.c_stride;
+        const size_t at = (size_t)a.y / 2 * stride + (size_t)a.x / 2;
+        SplitUVPlane(s->mirrored.bytes + s->mirror.y_stride * s->plane_height + 2 * at,
+                     (int)(2 * stride), s->mirror.u + at, (int)stride, s->mirror.v + at,
+                     (int)stride, a.w / 2, a.h / 2);
+    }
+    return 0;
+}
+
+/* Starts to copy a part of a plane of `newest` to the same place of the mirror's. */
+static int mirror_plane(device_source *s, CUdeviceptr from, uint8_t *to, const uis_rect *part,
+                        char *err, size_t err_size) {
+    const CUDA_MEMCPY2D copy = {.srcMemoryType = CU_MEMORYTYPE_DEVICE,
+                                .srcDevice = from,
+                                .srcPitch = s->pitch,
+                                .srcXInBytes = (size_t)part->x,
+                                .srcY = (size_t)part->y,
+                                .dstMemoryType = CU_MEMORYTYPE_HOST,
+                                .dstHost = to,
+                                .dstPitch = s->mirror.y_stride,
+                                .dstXInBytes = (size_t)part->x,
+                                .dstY = (size_t)part->y,
+                                .WidthInBytes = (size_t)part->w,
+                                .Height = (size_t)part->h};
+    s->came += (int64_t)part->w * part->h;
+    return check(s, s->cuda.api->cuMemcpy2DAsync(&copy, s->mirroring), "copying what is measured",
+                 err, err_size);
+}
+
 static CUdeviceptr chroma_of(const device_source *s, uis_source_planes planes) {
     return s->planes[planes] + s->pitch * s->plane_height;
+}
+
+/* Starts to copy what was converted, which goes on while encoders work. The context is current. */
+static int start_mirroring(device_source *s, const uis_rect *area, char *err, size_t err_size) {
+    const uis_rect luma = converted(s, area);
+    if (uis_rect_empty(luma))
+        return 0;
+    s->coming = luma;
+    if (mirror_plane(s, s->planes[UIS_PLANES_NEWEST], s->mirror.y, &luma, err, err_size) != 0)
+        return -1;
+    if (!s->mirror.u)
+        return 0;
+    const uis_rect pairs = {luma.x, luma.y / 2, luma.w, luma.h / 2};
+    return mirror_plane(s, chroma_of(s, UIS_PLANES_NEWEST),
+                        s->mirrored.bytes + s->mirror.y_stride * s->plane_height, &pairs, err,
+                        err_size);
 }
 
 static int device_feed(uis_source *base, const uis_rect *area, char *err, size_t err_size) {
@@ -126,6 +198,8 @@ static int device_feed(uis_source *base, const uis_rect *area, char *err, size_t
     if (uis_cuda_push(&s->cuda, err, err_size) != 0)
         return -1;
     int rc = settle(s, err, err_size); /* a copy may read what is written now */
+    if (rc == 0)
+        rc = settle_mirror(s, err, err_size);
     uis_cuda_pop(&s->cuda);
     if (rc != 0)
         return -1;
@@ -137,7 +211,11 @@ static int device_feed(uis_source *base, const uis_rect *area, char *err, size_t
         snprintf(err, err_size, "converting a frame on %s failed", s->cuda.name);
         return -1;
     }
-    return 0;
+    if (uis_cuda_push(&s->cuda, err, err_size) != 0)
+        return -1;
+    rc = start_mirroring(s, area, err, err_size);
+    uis_cuda_pop(&s->cuda);
+    return rc;
 }
 
 /* To a place of `seen`: luma and chroma from where `luma` and `chroma` say. */
@@ -216,9 +294,18 @@ static int device_view(uis_source *base, uis_source_planes planes, const uis_mb_
     return rc;
 }
 
-static const uis_i420 *device_pixels(const uis_source *base) {
-    (void)base;
-    return NULL;
+static int64_t device_pixels(uis_source *base, const uis_i420 **out, char *err, size_t err_size) {
+    device_source *s = (device_source *)base;
+    if (uis_cuda_push(&s->cuda, err, err_size) != 0)
+        return -1;
+    const int rc = settle_mirror(s, err, err_size);
+    uis_cuda_pop(&s->cuda);
+    if (rc != 0)
+        return -1;
+    const int64_t came = s->came;
+    s->came = 0;
+    *out = &s->mirror;
+    return came;
 }
 
 static void device_close(uis_source *base) {
@@ -227,8 +314,12 @@ static void device_close(uis_source *base) {
     uis_device_pixels_destroy(s->kernels);
     if (s->cuda.context && uis_cuda_push(&s->cuda, ignored, sizeof ignored) == 0) {
         (void)settle(s, ignored, sizeof ignored);
+        (void)settle_mirror(s, ignored, sizeof ignored);
         if (s->stream)
             s->cuda.api->cuStreamDestroy(s->stream);
+        if (s->mirroring)
+            s->cuda.api->cuStreamDestroy(s->mirroring);
+        uis_cuda_free_host(&s->cuda, &s->mirrored);
         for (int i = 0; i < 2; i++)
             if (s->planes[i])
                 s->cuda.api->cuMemFree(s->planes[i]);
@@ -239,6 +330,7 @@ static void device_close(uis_source *base) {
     }
     uis_cuda_close(&s->cuda);
     free(s->chroma);
+    free(s->mirror.u); /* with v */
     free(s);
 }
 
@@ -253,6 +345,30 @@ static const uis_source_kind device_kind = {
     .pixels = device_pixels,
     .close = device_close,
 };
+
+/* Stream and memory of the mirror. The context is current. */
+static int make_mirror(device_source *s, bool chroma, char *err, size_t err_size) {
+    const size_t luma = (size_t)s->plane_width * s->plane_height;
+    if (check(s, s->cuda.api->cuStreamCreate(&s->mirroring, CU_STREAM_NON_BLOCKING),
+              "making a stream", err, err_size) != 0) {
+        s->mirroring = NULL;
+        return -1;
+    }
+    s->mirrored = uis_cuda_alloc_host(&s->cuda, chroma ? luma * 3 / 2 : luma);
+    s->mirror = (uis_i420){.y = s->mirrored.bytes,
+                           .u = chroma ? malloc(luma / 2) : NULL,
+                           .y_stride = s->plane_width,
+                           .c_stride = s->plane_width / 2,
+                           .width = s->plane_width,
+                           .height = s->plane_height};
+    if (!s->mirror.y || (chroma && !s->mirror.u)) {
+        snprintf(err, err_size, "out of memory");
+        return -1;
+    }
+    if (chroma)
+        s->mirror.v = s->mirror.u + luma / 4;
+    return 0;
+}
 
 /* Planes and stream. The context is current. */
 static int allocate(device_source *s, char *err, size_t err_size) {
@@ -273,8 +389,8 @@ static int allocate(device_source *s, char *err, size_t err_size) {
     return 0;
 }
 
-int uis_source_open_device(uint32_t width, uint32_t height, void *context, uis_source **out,
-                           char *err, size_t err_size) {
+int uis_source_open_device(uint32_t width, uint32_t height, void *context, bool measured,
+                           uis_source **out, char *err, size_t err_size) {
     *out = NULL;
     device_source *s = calloc(1, sizeof *s);
     if (!s) {
@@ -303,6 +419,8 @@ int uis_source_open_device(uint32_t width, uint32_t height, void *context, uis_s
         rc = uis_cuda_push(&s->cuda, err, err_size);
     if (rc == 0) {
         rc = allocate(s, err, err_size);
+        if (rc == 0)
+            rc = make_mirror(s, measured, err, err_size);
         uis_cuda_pop(&s->cuda);
     }
     if (rc != 0) {

@@ -73,6 +73,7 @@ static int write_all(int fd, const uint8_t *data, size_t size) {
 
 static void *run(void *argument) {
     uis_spool *s = argument;
+    pthread_setname_np(pthread_self(), "uis-spool");
     pthread_mutex_lock(&s->lock);
     for (;;) {
         while (!s->head && !s->closing)
@@ -137,7 +138,6 @@ int uis_spool_open(int fd, size_t queue_bytes, uis_spool **out) {
         free(s);
         return -rc;
     }
-    pthread_setname_np(s->thread, "uis-spool");
     *out = s;
     return 0;
 }

@@ -5,10 +5,14 @@
  * CUDA_ERROR_NOT_SUPPORTED. It proves nothing about a GPU. Kernels it cannot run: those of
  * device_pixels.cu it plays in C, known by their names (cuda_kernels.c).
  *
+ * A 2D copy on a stream is made as late as a GPU may make it, when somebody waits for the stream:
+ * who does not wait sees what was there before.
+ *
  * UISPLICE_DOUBLE_DEVICES: how many devices there are (1).
- * UISPLICE_DOUBLE_FAULT: copy_failed: 2D copies fail, as on a device that is gone; module_failed:
- * so does loading kernels; launch_failed[@N]: and launching one, from the Nth time on since the
- * variable was set (1). */
+ * UISPLICE_DOUBLE_FAULT: copy_failed: 2D copies fail, as on a device that is gone; stream_failed:
+ * so does waiting for a stream with copies on it; module_failed: so does loading kernels;
+ * no_locked: there is no page-locked memory; launch_failed[@N]: launching a kernel fails, from the
+ * Nth time on since the variable was set (1). */
 #define _GNU_SOURCE
 #include "cuda_kernels.h"
 
@@ -39,7 +43,7 @@ enum {
     NOT_SUPPORTED = 801,
 };
 
-enum { DEVICES = 8, STACK = 16, BLOCKS = 512 };
+enum { DEVICES = 8, STACK = 16, BLOCKS = 512, STREAM_COPIES = 16 };
 enum { ALIGNMENT = 512 }; /* of rows, as cuMemAllocPitch gives them */
 
 struct CUctx_st {
@@ -47,7 +51,8 @@ struct CUctx_st {
     unsigned references;
 };
 struct CUstream_st {
-    char nothing;
+    CUDA_MEMCPY2D copies[STREAM_COPIES]; /* not made yet */
+    int count;
 };
 struct CUarray_st {
     size_t width_bytes, height, pitch;
@@ -320,12 +325,33 @@ static uint8_t *side(CUmemorytype type, const void *host, CUdeviceptr device, CU
     return (uint8_t *)(uintptr_t)device + from;
 }
 
-EXPORT tcuMemcpy2D_v2 cuMemcpy2D_v2;
-CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D *c) {
+static bool has_fault(const char *name) {
+    const char *fault = getenv("UISPLICE_DOUBLE_FAULT");
+    return fault && strcmp(fault, name) == 0;
+}
+
+/* Not in the header above; the library looks for both itself. */
+EXPORT CUresult cuMemAllocHost_v2(void **out, size_t size);
+CUresult cuMemAllocHost_v2(void **out, size_t size) {
+    NEED_CONTEXT;
+    NEED(out && size);
+    *out = has_fault("no_locked") ? NULL : malloc(size);
+    return *out ? CUDA_SUCCESS : (CUresult)OUT_OF_MEMORY;
+}
+
+EXPORT CUresult cuMemFreeHost(void *memory);
+CUresult cuMemFreeHost(void *memory) {
+    NEED_CONTEXT;
+    NEED(memory);
+    free(memory);
+    return CUDA_SUCCESS;
+}
+
+/* Makes a copy, or only looks whether it could be made. */
+static CUresult copy_2d(const CUDA_MEMCPY2D *c, bool make) {
     NEED_CONTEXT;
     NEED(c);
-    const char *fault = getenv("UISPLICE_DOUBLE_FAULT");
-    if (fault && strcmp(fault, "copy_failed") == 0)
+    if (has_fault("copy_failed"))
         return CUDA_ERROR_UNKNOWN;
     size_t from_pitch, to_pitch;
     const uint8_t *from = side(c->srcMemoryType, c->srcHost, c->srcDevice, c->srcArray, c->srcPitch,
@@ -333,15 +359,38 @@ CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D *c) {
     uint8_t *to = side(c->dstMemoryType, c->dstHost, c->dstDevice, c->dstArray, c->dstPitch,
                        c->dstXInBytes, c->dstY, c->WidthInBytes, c->Height, &to_pitch);
     NEED(from && to);
-    for (size_t y = 0; y < c->Height; y++)
+    for (size_t y = 0; make && y < c->Height; y++)
         memcpy(to + y * to_pitch, from + y * from_pitch, c->WidthInBytes);
     return CUDA_SUCCESS;
 }
 
+EXPORT tcuMemcpy2D_v2 cuMemcpy2D_v2;
+CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D *c) {
+    return copy_2d(c, true);
+}
+
+/* Makes the copies of a stream, in their order. */
+static CUresult catch_up(CUstream stream) {
+    CUresult rc = CUDA_SUCCESS;
+    if (stream && stream->count && has_fault("stream_failed"))
+        return CUDA_ERROR_UNKNOWN;
+    for (int i = 0; stream && i < stream->count && rc == CUDA_SUCCESS; i++)
+        rc = copy_2d(&stream->copies[i], true);
+    if (stream)
+        stream->count = 0;
+    return rc;
+}
+
 EXPORT tcuMemcpy2DAsync_v2 cuMemcpy2DAsync_v2;
 CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *c, CUstream stream) {
-    (void)stream;
-    return cuMemcpy2D_v2(c);
+    if (!stream)
+        return copy_2d(c, true);
+    CUresult rc = copy_2d(c, false);
+    if (rc == CUDA_SUCCESS && stream->count == STREAM_COPIES)
+        rc = catch_up(stream);
+    if (rc == CUDA_SUCCESS)
+        stream->copies[stream->count++] = *c;
+    return rc;
 }
 
 EXPORT tcuMemcpyHtoD_v2 cuMemcpyHtoD_v2;
@@ -405,23 +454,22 @@ CUresult cuStreamCreate(CUstream *stream, unsigned int flags) {
 
 DRIVER(cuStreamQuery);
 CUresult cuStreamQuery(CUstream stream) {
-    (void)stream;
     NEED_CONTEXT;
-    return CUDA_SUCCESS;
+    return catch_up(stream);
 }
 
 DRIVER(cuStreamSynchronize);
 CUresult cuStreamSynchronize(CUstream stream) {
-    (void)stream;
     NEED_CONTEXT;
-    return CUDA_SUCCESS;
+    return catch_up(stream);
 }
 
 EXPORT tcuStreamDestroy_v2 cuStreamDestroy_v2;
 CUresult cuStreamDestroy_v2(CUstream stream) {
     NEED_CONTEXT;
+    const CUresult rc = catch_up(stream);
     free(stream);
-    return CUDA_SUCCESS;
+    return rc;
 }
 
 /* Bytes of a sample; 0 for a format that it does not have. */

@@ -6,7 +6,10 @@ import os
 import signal
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+from support import doubles
 from support.traces import processes
 from support.validation import LAYER, validation, validation_log
 
@@ -31,6 +34,11 @@ def gpu_process() -> int:
     found = [int(line.split()[0]) for line in processes(("--type=gpu-process",))]
     (mine,) = [pid for pid in found if ring in Path(f"/proc/{pid}/maps").read_text()]
     return mine
+
+
+def picture(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24")
 
 
 def test_a_recording_that_chrome_encodes(recording, tmp_path: Path, monkeypatch):
@@ -83,6 +91,35 @@ def test_a_gpu_process_that_dies_ends_the_recording(recording, tmp_path: Path):
         "no frame dropped",
         "frame accounts add up",
     }
+
+
+def test_the_picture_of_a_failure(recording, tmp_path: Path, monkeypatch):
+    """The frame captured last is kept, and is what the page shows, wherever it was: in host memory,
+    or on the GPU of a machine that has one (with $UISPLICE_TEST_CUDA it must). NVENC is its
+    double."""
+    doubles.use(monkeypatch)
+    (tmp_path / "page.html").write_text(PAGE.split("<video")[0])
+    with (
+        pytest.raises(ZeroDivisionError),
+        recording(
+            open="page.html", site=tmp_path, width=640, height=360, encode="layer", encoder="nvenc"
+        ) as session,
+    ):
+        session.wait(1)
+        raise ZeroDivisionError
+    metrics = session.result.metrics
+    assert metrics is not None and metrics.total.psnr_y is not None
+    assert "double" in metrics.environment["encoder"]
+    on_gpu = metrics.environment["capture"] == "device"
+    if not on_gpu:
+        assert "UISPLICE_TEST_CUDA" not in os.environ
+        assert metrics.environment["capture"].startswith("host (")
+    assert metrics.environment["measured with"].startswith(
+        "frames on the GPU" if on_gpu else "frames in host memory"
+    )
+    (captured,) = (session.result.folder / "captured").glob("*.png")
+    (screenshot,) = (session.result.folder / "screenshots").glob("*.png")
+    assert np.array_equal(picture(captured), picture(screenshot))
 
 
 def test_a_library_that_does_not_load_is_said_before_the_recording(

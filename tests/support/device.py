@@ -138,7 +138,8 @@ class DevicePipeline(Pipeline):
 
 class DeviceFrames:
     """Frames on a GPU for an encoder host, in a pool as the layer's, as `uis_device_frames`
-    (`table`). What nobody has taken goes when there are more than `slots`."""
+    (`table`). What nobody has taken goes when there are more than `slots`; `broken`: copies to the
+    host fail."""
 
     def __init__(self, gpu: Gpu, slots: int = 6) -> None:
         self._gpu, self._slots = gpu, slots
@@ -147,6 +148,7 @@ class DeviceFrames:
         self._free: list[Any] = []
         self._lock = threading.Lock()
         self.taken = self.downloaded = 0
+        self.broken = False
         ffi = native().ffi
         self.table = ffi.new("uis_device_frames *")
         self._kept = (
@@ -198,6 +200,8 @@ class DeviceFrames:
         ffi = native().ffi
         with self._lock:
             image = self._taken[frame.sequence]
+            if self.broken:
+                return -1
             self._gpu.download(image, int(ffi.cast("uintptr_t", pixels)), stride)
             self.downloaded += 1
         return 0

@@ -25,7 +25,7 @@ _NOTHING: dict[str, Any] = {
     "dirty": Rect(0, 0, 0, 0),
     "region": Rect(0, 0, 0, 0),
     "region_rects": (),
-    "measured": True,
+    "copied_bytes": 0,
 }
 _FLAGS = ("keyframe", "region_idr", "fallback", "deblocked")
 

@@ -30,14 +30,23 @@ from test_merging import Step, region, session, show
 from test_window_size import SMALLER
 
 from harness.browser import LayerEnvironment
+from harness.captured import CapturedPicture
 from harness.checks import access_units, check_recording
 from harness.encoder import choose_encoder
+from harness.errors import RecorderError
 from harness.metrics import measure
 from harness.native import native
 from harness.pipeline import Pipeline
-from harness.recorder import Picture, Recorder, RecorderSettings, Recording, Tick
+from harness.recorder import (
+    Picture,
+    Recorder,
+    RecorderSettings,
+    Recording,
+    Tick,
+    TickClass,
+)
+from harness.ring import CapturedFrame, FrameRing, VideoRegion
 from harness.ring import DeviceFrames as Said
-from harness.ring import FrameRing, VideoRegion
 from harness.run import RunOptions, settings_of
 from harness.scenario import load_scenario
 from harness.session import capture_fact
@@ -64,8 +73,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpu]:
 
 
 def seen(tick: Tick) -> tuple[Any, ...]:
-    """A tick, but for its times and what needs the source's pixels."""
-    other = re.compile(r"_ms$|^time$|^present$|^sse_|^measured$")
+    """A tick, but for its times, and what it took to measure it."""
+    other = re.compile(r"_ms$|^time$|^present$|^copied_bytes$")
     return tuple(
         getattr(tick, name) for name in Tick.__dataclass_fields__ if not other.search(name)
     )
@@ -76,9 +85,13 @@ def assert_same(there: Recording, here: Recording) -> None:
     assert [seen(tick) for tick in there.ticks] == [seen(tick) for tick in here.ticks]
     assert list(access_units(there.stream)) == list(access_units(here.stream))
     assert np.array_equal(there.digests.load(), here.digests.load())
-    coded = [tick for tick in there.ticks if tick.picture is not Picture.NONE]
-    assert coded and not any(tick.measured for tick in coded)
-    assert all(tick.measured for tick in here.ticks if tick.picture is not Picture.NONE)
+    assert any(tick.sse_y for tick in here.ticks)
+    assert not any(tick.copied_bytes for tick in here.ticks)
+    for tick in there.ticks:
+        # Luma, and for SSIM the chroma, too; of the picture no more than the box that changed.
+        assert (tick.copied_bytes > 0) is (tick.tick_class is not TickClass.UNCHANGED)
+        box = (tick.dirty.w + tick.dirty.x % 2) * (tick.dirty.h + tick.dirty.y % 2)
+        assert tick.copied_bytes <= box * (1.5 if there.settings.measure else 1)
 
 
 def both(play: Callable[[Path], Recording], module: Any, gpu: Gpu, folder: Path) -> Recording:
@@ -121,8 +134,9 @@ def come_and_go() -> list[Step]:
         ({"splice": "separate"}, {Picture.FULL, Picture.SPLICED}),
         ({"splice": "rows"}, {Picture.FULL, Picture.SPLICED}),
         ({"mode": "single"}, {Picture.FULL}),
+        ({"measure": True}, {Picture.FULL, Picture.SPLICED, Picture.MERGED}),
     ],
-    ids=["merged", "keyframes", "separate", "rows", "single"],
+    ids=["merged", "keyframes", "separate", "rows", "single", "ssim"],
 )
 def test_the_stream_is_the_same_from_the_gpu(
     tmp_path: Path, gpu: Gpu, chosen: dict[str, Any], kinds: set[Picture]
@@ -161,29 +175,70 @@ def test_every_sequence_is_the_same(drawn: test_sequences.Drawn):
             gpu.close()
 
 
-def test_nothing_is_measured_and_nobody_reads_it_as_zero(tmp_path: Path, gpu: Gpu):
+def test_where_quality_was_measured_is_said(tmp_path: Path, gpu: Gpu):
+    """All of the first picture, and then of the box that changes; the same numbers."""
+    page = content.ui(W, H)
+    frames = [page, *(content.paste(page, clip, 96, 32) for clip in content.natural(64, 48, 3))]
+    said = {}
+    for name, made in (
+        ("there", functools.partial(DevicePipeline, gpu)),
+        ("here", Pipeline),
+    ):
+        settings_ = RecorderSettings(W, H, encoder="nvenc", measure=True)
+        with made(settings_, tmp_path / f"{name}.mkv") as pipeline:
+            for frame in frames:
+                pipeline.tick(np.ascontiguousarray(frame))
+            said[name] = measure(pipeline.finish(), "s", [], environment={"capture": name})
+    there, here = said["there"], said["here"]
+    assert here.environment["measured with"] == "frames in host memory"
+    copied = (W * H + 3 * 64 * 48) * 1.5
+    assert there.environment == {
+        "capture": "there",
+        "measured with": f"frames on the GPU, of which {copied / 1e6:.1f} MB were copied to the "
+        "host",
+    }
+    assert there.total == here.total and here.total.psnr_y and here.total.ssim
+
+
+@needs_double
+@pytest.mark.parametrize("fault", ["copy_failed", "stream_failed"])
+def test_what_cannot_be_copied_to_be_measured_ends_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Gpu, fault: str
+):
     with DevicePipeline(gpu, RecorderSettings(W, H, encoder="nvenc"), tmp_path / "s.mkv") as made:
-        for frame in content.natural(W, H, 3):
-            made.tick(np.ascontiguousarray(frame))
-        metrics = measure(made.finish(), "s", [])
-    assert metrics.total.psnr_y is None and metrics.total.coded == 3
+        made.tick(content.ui(W, H))
+        image = made._image
+        monkeypatch.setattr(made, "_image", lambda frame: (image(frame), breaking())[0])
+
+        def breaking() -> None:
+            monkeypatch.setenv("UISPLICE_DOUBLE_FAULT", fault)
+
+        with pytest.raises(RecorderError, match="copying what is measured failed"):
+            made.tick(content.ui(W, H, seed=9))
+        monkeypatch.delenv("UISPLICE_DOUBLE_FAULT")
 
 
-@pytest.mark.parametrize(
-    ("chosen", "said"),
-    [
-        ({"encoder": "x264"}, "the encoder takes pixels from host memory"),
-        ({"encoder": "nvenc", "measure": True}, "pixels are measured"),
-    ],
-)
+@needs_double
+def test_without_page_locked_memory_it_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Gpu
+):
+    monkeypatch.setenv("UISPLICE_DOUBLE_FAULT", "no_locked")
+    both(
+        lambda path: test_merging.run(path, session(8), encoder="nvenc", measure=True),
+        test_merging,
+        gpu,
+        tmp_path,
+    )
+
+
 @pytest.mark.usefixtures("gpu")
-def test_who_takes_no_frames_of_the_gpu(tmp_path: Path, chosen: dict[str, Any], said: str):
+def test_x264_takes_no_frames_of_the_gpu(tmp_path: Path):
     library = native()
     error = library.ffi.new("char[]", 512)
-    with Pipeline(RecorderSettings(W, H, **chosen), tmp_path / "s.mkv") as made:
+    with Pipeline(RecorderSettings(W, H), tmp_path / "s.mkv") as made:
         assert library.lib.uis_pipeline_context(made._pointer) == library.ffi.NULL
         assert library.lib.uis_pipeline_use_device(made._pointer, error, 512) != 0
-    assert library.text(error) == said
+    assert library.text(error) == "the encoder takes pixels from host memory"
 
 
 # ------------------------------------------------------------- recorder, host
@@ -252,25 +307,15 @@ def test_a_smaller_window_is_copied_and_counted(tmp_path: Path, gpu: Gpu, rings:
     assert device.held == 0
 
 
-@pytest.mark.parametrize(
-    ("chosen", "why"),
-    [
-        ({"encoder": "x264"}, "the encoder takes pixels from host memory"),
-        ({"encoder": "nvenc", "measure": True}, "pixels are measured"),
-    ],
-    ids=["x264", "measured"],
-)
-def test_who_asks_for_pixels_gets_a_copy(
-    tmp_path: Path, gpu: Gpu, rings: list[Said], chosen: dict[str, Any], why: str
-):
+def test_x264_gets_a_copy(tmp_path: Path, gpu: Gpu, rings: list[Said]):
     device = DeviceFrames(gpu)
-    recording = recorded(tmp_path / "s.mkv", frames_of([(W, H)], 7), device, **chosen)
+    recording = recorded(tmp_path / "s.mkv", frames_of([(W, H)], 7), device)
     assert recording.error == ""
-    assert all(tick.measured for tick in recording.ticks if tick.picture is not Picture.NONE)
+    assert not any(tick.copied_bytes for tick in recording.ticks)
     for result in check_recording(recording):
         assert result.passed, f"{result.name}: {result.summary}"
     assert rings[0].encoded == 0 and rings[0].downloaded == device.downloaded > 4
-    assert rings[0].download_reason == why
+    assert rings[0].download_reason == "the encoder takes pixels from host memory"
 
 
 @needs_double
@@ -317,7 +362,7 @@ def test_a_tape_asks_for_pixels(tmp_path: Path, gpu: Gpu, rings: list[Said]):
         device = DeviceFrames(gpu)
         live = recorded(tmp_path / "s.mkv", frames, device, spool=spool, encoder="nvenc")
         assert live.error == ""
-        assert all(tick.measured for tick in live.ticks if tick.picture is not Picture.NONE)
+        assert not any(tick.copied_bytes for tick in live.ticks)
         write_tape(
             tmp_path / "s.tape.mkv", header(W, H, fps=FPS, unseen_drops=live.unseen_drops), spool
         )
@@ -369,6 +414,131 @@ def test_encoders_of_another_process_cannot_see_them(tmp_path: Path, gpu: Gpu):
     assert "frames stay on the GPU (UIS_CAPTURE=device)" in recording.error
 
 
+# --------------------------------------------------------- the frame on screen
+
+
+class Live:
+    """A recording that runs, whose frames are on a GPU, and whoever asks to see one."""
+
+    def __init__(self, device: DeviceFrames, ring: FrameRing, path: Path) -> None:
+        self._feeder, self.ring = DeviceFeeder(ring, device), ring
+        self.recorder = Recorder(RecorderSettings(W, H, fps=FPS, encoder="nvenc"), ring, path)
+        self._shown: list[Frame] = []
+
+    def start(self) -> None:
+        """Returns once the frame on screen is coded: one that came before would take its place."""
+        self.recorder.start()
+        until = time.monotonic() + 5
+        while self.recorder.ticks == 0:
+            assert time.monotonic() < until, "the recording does not begin"
+            time.sleep(0.01)
+
+    def show(self, frame: Frame) -> None:
+        """Returns once the recorder has it."""
+        self._feeder.present(frame)
+        self._shown.append(frame)
+        until = time.monotonic() + 5
+        while (held := self.held()) is None or held.sequence < len(self._shown):
+            assert time.monotonic() < until, "the recorder does not take it"
+            time.sleep(0.01)
+
+    def held(self) -> CapturedFrame | None:
+        """What is handed over; it must be what was presented under that number."""
+        held = self.ring.held_frame()
+        if held is not None:
+            shown = self._shown[held.sequence - 1]
+            h, w = shown.shape[:2]
+            assert np.array_equal(held.pixels[:h, :w], shown)
+            assert not held.pixels[h:, :, :3].any() and not held.pixels[:, w:, :3].any()
+            assert (held.pixels[h:, :, 3] == 255).all() and (held.pixels[:, w:, 3] == 255).all()
+        return held
+
+
+@pytest.fixture
+def live(tmp_path: Path, gpu: Gpu) -> Iterator[tuple[Live, DeviceFrames]]:
+    device = DeviceFrames(gpu)
+    with FrameRing(W, H, slots=6, encode="layer") as ring, host(ring, frames=device.table):
+        made = Live(device, ring, tmp_path / "s.mkv")
+        try:
+            yield made, device
+        finally:
+            made.recorder.close()
+    assert device.held == 0
+
+
+def test_the_frame_on_screen_is_copied_when_somebody_asks(
+    tmp_path: Path, live: tuple[Live, DeviceFrames]
+):
+    """Before the recording, in it, and of a window that is smaller than the view."""
+    session, device = live
+    frames = frames_of([(W, H), SMALLER[0], (W, H)], 2)
+    assert session.held() is None, "nothing was presented"
+    session.show(frames[0])
+    session.start()
+    for frame in frames[1:]:
+        session.show(frame)
+        asked = device.downloaded
+        assert session.held() is not None and session.held() is not None
+        assert device.downloaded == asked, "the copy that is there serves whoever comes next"
+    time.sleep(1.5 / FPS)
+    last = session.held()
+    assert last is not None and last.sequence == len(frames)
+    kept = CapturedPicture.write(last, "at failure", tmp_path / "captured" / "01.png")
+    assert np.array_equal(kept.read()[..., :3], frames[-1][..., :3])
+    recording = session.recorder.stop()
+    assert recording.error == "" and sum(tick.dropped for tick in recording.ticks) == 0
+    for result in check_recording(recording):
+        assert result.passed, f"{result.name}: {result.summary}"
+    said = session.ring.counters().on_device
+    assert said.downloaded == 2, "to encode, only the smaller window's were"
+    assert said.encoded == len(frames) - 2
+
+
+def test_nobody_asks_and_nothing_is_copied(live: tuple[Live, DeviceFrames]):
+    session, device = live
+    session.show(content.ui(W, H))
+    session.start()
+    before = device.downloaded
+    time.sleep(4 / FPS)
+    assert session.recorder.stop().error == ""
+    assert device.downloaded == before
+
+
+def test_a_copy_that_fails_is_no_picture_and_no_failure(live: tuple[Live, DeviceFrames]):
+    session, device = live
+    first, second = frames_of([(W, H)], 2)
+    session.show(first)
+    session.start()
+    session.show(second)
+    device.broken = True
+    session._feeder.present(first)
+    time.sleep(2.5 / FPS)
+    begun = time.monotonic()
+    assert session.held() is None
+    assert time.monotonic() - begun < 0.5
+    device.broken = False
+    session._shown.append(first)
+    assert session.held() is not None
+    assert session.recorder.stop().error == ""
+
+
+def test_it_is_there_until_the_recorder_is_closed(live: tuple[Live, DeviceFrames]):
+    """When a step fails, the recording is ended before its picture is taken."""
+    session, _ = live
+    session.show(content.ui(W, H))
+    session.start()
+    session.show(content.ui(W, H, seed=3))
+    time.sleep(1.5 / FPS)
+    assert session.recorder.stop().error == ""
+    last = session.held()
+    assert last is not None and last.sequence == 2
+    session.recorder.close()
+    begun = time.monotonic()
+    while session.held() is not None:
+        assert time.monotonic() < begun + 5, "it is never let go"
+    assert time.monotonic() - begun < 0.9, "somebody was waited for"
+
+
 # ------------------------------------------------------------------ the choice
 
 
@@ -410,8 +580,7 @@ def test_reports_say_where_frames_were(frames: Said, fact: str):
         ("encode: layer", False),
         ("encoder: nvenc", False),
         ("encode: layer\nencoder: nvenc\nwsi: passthrough", False),
-        ("encode: layer\nencoder: nvenc\nexpect: {psnr_y: '>= 30 dB'}", False),
-        ("encode: layer\nencoder: nvenc\nexpect: {ssim: '>= 0.9'}", False),
+        ("encode: layer\nencoder: nvenc\nexpect: {psnr_y: '>= 30 dB', ssim: '>= 0.9'}", True),
     ],
 )
 @pytest.mark.usefixtures("gpu")

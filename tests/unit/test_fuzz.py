@@ -20,6 +20,7 @@ TARGETS = [
     ("edited", "stream", 4000),
     ("splice", "splice", 4000),
     ("ring", "ring", 3000),
+    ("link", "link", 20000),
 ]
 
 

@@ -4,6 +4,7 @@ happens to the other process. The host runs on threads here, or in a child; no C
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -182,11 +183,12 @@ class FakeHost:
         record = self.ffi.new("uis_link_record *")
         record.magic = 0x4C534955
         record.tick.mbs = 12
+        record.tick.tick_ns = self.link.origin_ns
         return record
 
     def send(self, record: Any) -> None:
         size = self.ffi.sizeof(record[0])
-        native().ffi.memmove(self.stream, self.ffi.buffer(record), size)
+        native().ffi.memmove(self.stream + self.link.head, self.ffi.buffer(record), size)
         self.link.head += size
 
 
@@ -228,6 +230,18 @@ def test_a_record_that_is_whole_is_taken(fake):
         (lambda r: setattr(r.tick, "picture", 1), "the tick's class"),
         (lambda r: setattr(r.tick, "regions", 9), "the number of regions"),
         (lambda r: setattr(r.tick, "region_count", 1 << 31), "the number of regions"),
+        (lambda r: setattr(r.tick, "dirty_mbs", 13), "a count of macroblocks"),
+        (lambda r: setattr(r.tick, "dirty_outside_mbs", 1), "a count of macroblocks"),
+        (lambda r: setattr(r.tick, "video_mbs", 13), "a count of macroblocks"),
+        (lambda r: setattr(r.tick, "tick_ns", r.tick.tick_ns + 1), "its time"),
+        (lambda r: setattr(r.tick, "present_ns", r.tick.tick_ns + 2_000_000_000), "its time"),
+        (lambda r: setattr(r.tick, "dirty", (32, 0, 33, 1)), "a rectangle"),
+        (lambda r: setattr(r.tick, "region", (0, -1, 1, 1)), "a rectangle"),
+        (lambda r: setattr(r.tick, "dirty", (2**31 - 1, 0, 2**31 - 1, 1)), "a rectangle"),
+        (lambda r: setattr(r.tick, "sse_y", float("nan")), "a measure"),
+        (lambda r: setattr(r.tick, "sse_video", -1.0), "a measure"),
+        (lambda r: setattr(r.tick, "ssim", float("inf")), "a measure"),
+        (lambda r: setattr(r.tick, "copied_bytes", 12 * 384 + 1), "a measure"),
     ],
 )
 def test_a_damaged_record_is_refused(fake, damage: Callable[[Any], None], words: str):
@@ -240,6 +254,25 @@ def test_a_damaged_record_is_refused(fake, damage: Callable[[Any], None], words:
     assert said == f"the process that encodes wrote a damaged record: {words} is wrong"
     assert made.link.abort == 1, "the host need not go on"
     assert look() == (-2, said)
+
+
+def test_a_tick_that_is_not_due_yet_is_refused():
+    """Else a host could fill the disk with ticks of the future."""
+    lib, ffi = native().lib, native().ffi
+    with remote(RecorderSettings(64, 48, fps=1)) as (ring, recorder):
+        made = FakeHost(ring)
+        assert lib.uis_recorder_start(recorder, 0) == 0
+        for index in range(10):
+            record = made.record()
+            record.tick.index = index
+            record.tick.tick_ns += index * 1_000_000_000
+            made.send(record)
+            rc = lib.uis_recorder_next(recorder, 0, ffi.new("uis_tick *"))
+            if rc != 1:
+                break
+        said = native().text(lib.uis_recorder_error(recorder))
+    assert (rc, index > 0) == (-2, True)
+    assert said == "the process that encodes wrote a damaged record: its time is wrong"
 
 
 def test_a_host_that_miscounts_or_breaks_off_is_refused(fake):
@@ -264,6 +297,14 @@ def test_what_the_host_says_of_itself_is_shown_as_text(fake):
     assert look() == (-2, "the disk is full")
 
 
+def test_a_host_that_fails_without_a_word_is_a_failure_all_the_same(fake):
+    """Found by fuzz_link: without a sentence the recording would have counted as whole."""
+    made, look = fake
+    made.link.error = b"\n"
+    made.link.host_state = 4
+    assert look() == (-2, "the process that encodes failed, and did not say why")
+
+
 def test_a_host_that_stands_still_ends_the_recording(fake):
     made, look = fake
     now = native().lib.uis_now_ns()
@@ -272,6 +313,21 @@ def test_a_host_that_stands_still_ends_the_recording(fake):
     made.link.beat_ns = now - 11_000_000_000
     code, said = look()
     assert code == -2 and "has not answered for 10 s; the stream holds 0 ticks" in said
+
+
+def test_a_request_for_pixels_that_nobody_answers_ends():
+    """No host, one that stands still, and one that says what cannot be."""
+    lib = native().lib
+    with FrameRing(64, 48, encode="layer") as ring:
+        assert lib.uis_ring_ask_held(ring.pointer, 10**9) == -errno.ESRCH
+        made = FakeHost(ring)
+        begun = time.monotonic()
+        assert lib.uis_ring_ask_held(ring.pointer, 50_000_000) == -errno.ETIMEDOUT
+        assert 0.04 < time.monotonic() - begun < 1
+        for said, result in ((0, 0), (-errno.ENOENT, -errno.EAGAIN), (77, -errno.EIO)):
+            made.link.pixels_given = made.link.pixels_wanted + 1
+            made.link.pixels_result = said
+            assert lib.uis_ring_ask_held(ring.pointer, 10**9) == result
 
 
 def host_error(name: str, spool: str = "") -> str:

@@ -145,6 +145,26 @@ def test_the_frame_that_the_reader_holds_can_be_copied():
         assert lib.uis_ring_copy_held(ring.pointer, said, room, 8) == -errno.ENOSPC
 
 
+def test_a_held_frame_on_the_gpu_needs_a_copy_in_its_slot():
+    """Nobody is there to make one here; of two that are held the one that has one is it."""
+    lib, ffi = native().lib, native().ffi
+    with FrameRing(64, 48, slots=3) as ring:
+        feeder = Feeder(ring)
+        feeder.present(frame(1))
+        feeder.present(frame(2))
+        first, second = take(ring), take(ring)
+        second.flags |= lib.UIS_SLOT_ON_DEVICE
+        assert ring.held_frame().sequence == 1
+        first.flags |= lib.UIS_SLOT_ON_DEVICE
+        said, room = ffi.new("uis_ring_slot *"), ffi.new("uint8_t[]", 12288)
+        assert lib.uis_ring_copy_held(ring.pointer, said, room, 12288) == -errno.ENODATA
+        assert ring.held_frame() is None
+        assert lib.uis_ring_ask_held(ring.pointer, 10**9) == -errno.ENODATA
+        second.flags |= lib.UIS_SLOT_COPIED
+        held = ring.held_frame()
+        assert held is not None and held.sequence == 2 and (held.pixels == frame(2)).all()
+
+
 def test_a_held_frame_that_does_not_fit_is_none():
     with FrameRing(64, 48) as ring:
         Feeder(ring).present(frame(1), stride=1 << 20)

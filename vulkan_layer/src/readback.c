@@ -3,12 +3,12 @@
 #define _GNU_SOURCE
 #include "readback.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host_import.h"
 #include "log.h"
+#include "uisplice/thread_signals.h"
 #include "zero_copy.h"
 
 #define FENCE_SLICE_NS 100000000u /* between looks at whether to go on waiting */
@@ -135,6 +135,8 @@ static void finish(uis_job *job) {
 
 static void *work(void *argument) {
     struct uis_readback *readback = argument;
+    /* Its own name, for another thread's is written to a file, which a sandbox refuses. */
+    pthread_setname_np(pthread_self(), "uisplice");
     pthread_mutex_lock(&readback->lock);
     for (;;) {
         while (!readback->first && !readback->stop)
@@ -161,10 +163,8 @@ bool uis_readback_start(uis_device *device) {
         readback->device = device;
         pthread_mutex_init(&readback->lock, NULL);
         pthread_cond_init(&readback->wake, NULL);
-        /* The app's signal handlers must not run on our thread. */
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
+        sigset_t before;
+        uis_block_sent_signals(&before);
         int error = pthread_create(&readback->thread, NULL, work, readback);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (error) {
@@ -174,7 +174,6 @@ bool uis_readback_start(uis_device *device) {
             free(readback);
             readback = NULL;
         } else {
-            pthread_setname_np(readback->thread, "uisplice");
             device->readback = readback;
         }
     }

@@ -38,4 +38,11 @@ uis_rect uis_rect_union(uis_rect a, uis_rect b);     /* bounding box; empty ones
 bool uis_rect_empty(uis_rect r);
 /* cffi: end */
 #pragma GCC visibility pop
+
+/* The same of rows `from` to `to - 1` of macroblocks: only those of the map are written and read,
+ * and the box is theirs. */
+uint32_t uis_dirty_map_rows(const uis_bgra *now, const uis_bgra *before, const uis_rect *damage,
+                            uint32_t from, uint32_t to, uint8_t *map, uis_rect *box);
+uint32_t uis_dirty_outside_rows(const uis_bgra *now, const uis_bgra *before, const uint8_t *map,
+                                const uis_rect *rects, uint32_t count, uint32_t from, uint32_t to);
 #endif

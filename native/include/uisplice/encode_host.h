@@ -28,7 +28,8 @@ int uis_encode_host_open(const char *name, const char *spool, uis_encode_host **
  * `frames` are those that it keeps on the GPU (slots with UIS_SLOT_ON_DEVICE), NULL: none; the
  * functions must stay callable until close, and are called by these threads. The threads
  * wait until no other process has the role and the recorder gave its settings, encode until
- * the recording ends or nobody reads, and say what fails through the link. Returns at once;
+ * the recording ends or nobody reads, and say what fails through the link. The frame on screen is
+ * held, and can be asked for (uis_ring_ask_held), until the recorder is closed. Returns at once;
  * again: does nothing. 0 or a negative errno. */
 int uis_encode_host_start(uis_encode_host *host, const uis_device_frames *frames);
 

@@ -39,7 +39,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 /* cffi: begin */
 #define UIS_RING_MAGIC 0x52534955 /* "UISR" */
-#define UIS_RING_VERSION 5
+#define UIS_RING_VERSION 6
 #define UIS_RING_SLOT_HEADER 4096 /* bytes before a slot's pixels */
 #define UIS_RING_MAX_DAMAGE 16
 #define UIS_RING_MAX_REGIONS 8
@@ -58,6 +58,7 @@ extern "C" {
 /* Slot flags. */
 #define UIS_SLOT_DAMAGE_MISSING 1 /* no damage came with the present: all of it */
 #define UIS_SLOT_ON_DEVICE 2      /* its pixels are on the GPU, under the same sequence (image.h) */
+#define UIS_SLOT_COPIED 4         /* and the slot has a copy, because somebody asked for it */
 
 /* writer_state: how far the layer has come. */
 #define UIS_WRITER_NONE 0       /* no layer has attached */
@@ -150,8 +151,8 @@ typedef struct uis_ring_header {
 } uis_ring_header;
 
 typedef struct uis_ring_slot {
-    uint32_t state; /* (atomic) UIS_SLOT_* */
-    uint32_t flags;
+    uint32_t state;      /* (atomic) UIS_SLOT_* */
+    uint32_t flags;      /* the writer's; a reader adds UIS_SLOT_COPIED (atomic) */
     uint64_t sequence;   /* ordinal of the present, from 1, no gaps */
     uint64_t present_ns; /* when vkQueuePresentKHR was called */
     uint64_t ready_ns;   /* when the pixels were in the slot */
@@ -206,11 +207,17 @@ void uis_ring_release(uis_ring_slot *slot);
 /* Frees what a reader that is gone held. No reader may be at work. */
 void uis_ring_drop_reader(uis_ring *ring);
 
-/* Any thread. Copies the newest frame that the reader holds, for a diagnosis: what it says
- * of itself to `said`, its rows without gaps to `out` of `size` bytes. 0; -ENOENT: none is
- * held; -ENODATA: its pixels are on the GPU; -EAGAIN: it was let go meanwhile; -EPROTO: it does not
- * fit its slot; -ENOSPC: `out` is too small. */
+/* Any thread. Copies the newest frame that the reader holds and whose pixels are in its slot, for a
+ * diagnosis: what it says of itself to `said`, its rows without gaps to `out` of `size` bytes. 0;
+ * -ENOENT: none is held; -ENODATA: those held are on the GPU; -EAGAIN: it was let go meanwhile;
+ * -EPROTO: it does not fit its slot; -ENOSPC: `out` is too small. */
 int uis_ring_copy_held(uis_ring *ring, uis_ring_slot *said, uint8_t *out, size_t size);
+
+/* Any thread. Asks the encoder host to copy the pixels of the frame that it holds from the GPU to
+ * the frame's slot (UIS_SLOT_COPIED), and waits until it has. 0; -EAGAIN: it holds none just now;
+ * -EIO: it could not; -ENODATA: encoders are in the recorder's process, which sees no GPU; -ESRCH:
+ * no host is at work; -ETIMEDOUT. */
+int uis_ring_ask_held(uis_ring *ring, uint64_t timeout_ns);
 
 /* Waits until something is published after `seen` (a publish_word value) or
  * until timeout_ns has passed. */

@@ -40,12 +40,13 @@ int uis_pipeline_tick_image(uis_pipeline *pipeline, const uis_image *now, const 
                             size_t err_size);
 
 /* The CUDA context (CUcontext) that frames of the device must belong to; NULL: they must be in
- * host memory, because the encoder takes them from there, or because pixels are measured. */
+ * host memory, because the encoder takes them from there. */
 void *uis_pipeline_context(const uis_pipeline *pipeline);
 
 /* Before the first tick, where there is such a context: frames stay on the device from now on;
- * what comes in host memory all the same is uploaded, and squared errors are not measured. 0,
- * or -1 with a sentence: everything is as before. */
+ * what comes in host memory all the same is uploaded. The luma of what changed is copied to the
+ * host to be measured, for SSIM the chroma, too. 0, or -1 with a sentence: everything is as
+ * before. */
 int uis_pipeline_use_device(uis_pipeline *pipeline, char *err, size_t err_size);
 
 /* Takes that back, before the first tick. 0 or -1. */
@@ -53,6 +54,12 @@ int uis_pipeline_use_host(uis_pipeline *pipeline, char *err, size_t err_size);
 
 /* The next tick's picture shall be a keyframe, whether anything changed or not. */
 void uis_pipeline_request_keyframe(uis_pipeline *pipeline);
+
+/* Before the first tick (tests, benchmarks): `helpers` threads beside the caller's, at most 7,
+ * compare, convert and digest rows where that is at least `shared_from` macroblocks of work.
+ * Without a call: 3 where there are four processors, else none, in pictures larger than 1920x1080.
+ * What comes out is the same with any number. */
+void uis_pipeline_share_rows(uis_pipeline *pipeline, uint32_t helpers, uint32_t shared_from);
 
 /* The conversion that the pipeline makes, alone (tests, benchmarks): the pixels of `area`,
  * widened to even coordinates, as I420 (BT.601, limited range) into planes whose sides

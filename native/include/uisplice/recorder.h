@@ -101,12 +101,12 @@ typedef struct uis_tick {
     uint32_t region_count;                       /* playing regions known at this tick */
     uint32_t slices;
     uint32_t frame_num;
-    uint32_t mbs;       /* macroblocks of a picture = entries of digests */
-    double sse_y;       /* luma squared error against the captured frame, whole view */
-    double sse_video;   /* of that, in macroblocks that the playing videos cover */
-    uint32_t video_mbs; /* how many those are */
-    uint32_t measured;  /* 1: both are known; 0: the frame's pixels never were in host memory */
-    double ssim;        /* of the view, if measured */
+    uint32_t mbs;          /* macroblocks of a picture = entries of digests */
+    double sse_y;          /* luma squared error against the captured frame, whole view */
+    double sse_video;      /* of that, in macroblocks that the playing videos cover */
+    uint32_t video_mbs;    /* how many those are */
+    uint32_t copied_bytes; /* of the frame's planes, from the GPU to the host to measure all that */
+    double ssim;           /* of the view, with config.measure */
     uint64_t diff_ns, convert_ns, encode_ns;
     uint64_t read_ns;  /* reading the parts' macroblocks */
     uint64_t check_ns; /* looking for leaks, and placing the parts in the picture */
