@@ -10,12 +10,13 @@ from .scenario.durations import format_duration
 LOOK = "look at the page's picture at the failure, among the screenshots"
 CHECK_SELECTOR = "check the selector against the page, or wait for what shows it"
 _NAVIGATIONS = ("Page.goto", "Page.reload", "Page.go_back")
-_WAIT = "wait for what is in the way, or raise the timeout"
+NO_MATCH = "no element matched"
+WAIT = "wait for what is in the way, or raise the timeout"
 # What Playwright's log of a failed wait says, what that means to a person, and what to do.
 _REASONS = (
-    ("intercepts pointer events", "another element covers it", _WAIT),
+    ("intercepts pointer events", "another element covers it", WAIT),
     ("element is not enabled", "the element is disabled", "wait for what enables it"),
-    ("element is not stable", "the element does not stop moving", _WAIT),
+    ("element is not stable", "the element does not stop moving", WAIT),
     (
         "element is outside of the viewport",
         "the element is outside of the view",
@@ -58,7 +59,7 @@ def explained(error: PlaywrightError, timeout: float) -> tuple[str, str]:
                 return f"{meaning} {within}", remedy
         if "to be visible" in text and "locator resolved to hidden" in text:
             return f"the element stayed hidden {within}", CHECK_SELECTOR
-        return f"no element matched {within}", CHECK_SELECTOR
+        return f"{NO_MATCH} {within}", CHECK_SELECTOR
     for name in ("Unexpected token", "Unknown engine", "is not a valid", "parsing css selector"):
         if name in text:
             return f"not a selector: {first}", "write it as Playwright's selectors"

@@ -20,6 +20,7 @@ from urllib.parse import urljoin
 
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Locator, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from . import step_functions
 from .browser import CRASHED
@@ -58,7 +59,15 @@ from .scenario import (
 )
 from .scenario.durations import format_duration
 from .scenario.step import LOCATOR_KEYS, WaitingStep
-from .step_failure import CHECK_SELECTOR, LOOK, StepFailure, explained, first_line
+from .step_failure import (
+    CHECK_SELECTOR,
+    LOOK,
+    NO_MATCH,
+    WAIT,
+    StepFailure,
+    explained,
+    first_line,
+)
 from .step_functions import StepContext
 
 SLICE = 0.1  # seconds between two looks at whether Chrome lives
@@ -116,6 +125,7 @@ class StepRunner:
     variables: dict[str, str] = field(default_factory=dict)
     mouse: Mouse = field(init=False)
     _crashed: bool = field(default=False, init=False)
+    _found: Locator | None = field(default=None, init=False)  # by this step, under the mouse
 
     def __post_init__(self) -> None:
         self.mouse = Mouse(self.sleep)
@@ -130,13 +140,28 @@ class StepRunner:
         with self.around(step.subject):
             try:
                 self._check_alive()
+                self._found = None
                 self._play(step, time.monotonic() + timeout, where)
             except StepFailure as failure:
                 raise self._error(step, where, str(failure), failure.remedy) from failure
             except PlaywrightError as error:
                 self._check_alive()
-                reason, remedy = explained(error, timeout)
+                reason, remedy = self._late(error, timeout) or explained(error, timeout)
                 raise self._error(step, where, reason, remedy) from error
+
+    def _late(self, error: PlaywrightError, timeout: float) -> tuple[str, str] | None:
+        """Reason and remedy where the mouse was taken to the element, and little time was left
+        then: too little for Playwright to have found out anything. None: it did find out."""
+        if self._found is None or not isinstance(error, PlaywrightTimeout):
+            return None
+        reason = explained(error, timeout)[0]
+        if not reason.startswith(NO_MATCH):
+            return None
+        within = f"within {format_duration(timeout)}"
+        with contextlib.suppress(PlaywrightError):
+            if not self._found.is_enabled(timeout=1000):
+                return f"the element is disabled {within}", "wait for what enables it"
+        return f"the element was there, but the page was not done with it {within}", WAIT
 
     def ask(self, expectation: PageExpectation, timeout: float) -> Answer:
         """Waits at most `timeout` seconds for the page to show this. Raises BrowserError when
@@ -333,6 +358,7 @@ class StepRunner:
         """Takes the mouse to the middle of the one visible element that matches."""
         locator = resolve(self.page, element)
         locator.wait_for(state="visible", timeout=_left(until))
+        self._found = locator
         locator.scroll_into_view_if_needed(timeout=_left(until))
         # A way takes time and the element may move meanwhile: then one more, shorter way.
         for _ in range(2):
