@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from . import options
 from .baseline import Commit, ScenarioMetrics, Storage, check_save_name
 from .errors import BaselineError
 from .movement import (
@@ -56,19 +57,16 @@ def add_options(parser: pytest.Parser) -> None:
         "number, commit or name (ENVIRONMENT/NUM: with another environment); a scenario fails "
         "when its numbers are worse than its tolerances allow",
     )
-    group.addoption(
+    options.STORAGE.add(
+        group.addoption,
         "--baseline-storage",
-        metavar="DIR",
         help="folder of baselines (default: $UISPLICE_BASELINES, or .baselines beside "
         "pytest's configuration)",
     )
-    group.addoption(
+    options.TOLERANCE.add(
+        group.addoption,
         "--baseline-tolerance",
-        metavar="METRIC:AMOUNT",
-        action="append",
-        default=[],
-        help="such as bytes:10%%, shares:5%%, psnr_y:0.5dB, encode:off; goes before the "
-        "scenario's own; may be given more than once",
+        help=f"{options.TOLERANCE.help}; goes before the scenario's own",
     )
 
 

@@ -27,8 +27,8 @@ from .metrics import count_frames
 from .native import LAYER_LIBRARY, LAYER_MANIFEST, layer_dir, library_dir, native, openh264
 from .recorder import RecorderSettings
 from .sandbox import describe as describe_sandbox
-from .session import Session, SessionSettings, require_vulkan_driver
-from .vulkan import devices
+from .session import Session, SessionSettings
+from .vulkan import devices, require_vulkan_driver
 
 SHM_LEAST = 128 << 20  # bytes: the frame ring at 1920x1080 takes 100 MB
 CAPTURE_SECONDS = 3.0

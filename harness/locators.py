@@ -13,9 +13,9 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect as playwright_expect
 
 from .scenario.address import is_url
+from .scenario.condition import Condition
 from .scenario.locator import LocatorFields, as_pattern
 from .scenario.page_expectation import WORDS, PageExpectation
-from .scenario.step import Condition
 
 _VIDEO_STATES = {
     "playing": "!v.paused && !v.ended && !v.seeking && v.readyState >= 3 && v.currentTime > 0",

@@ -16,23 +16,23 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import allure
 import pytest
 from playwright.sync_api import Page
 
-from . import allure_plugin, baseline_plugin
+from . import allure_plugin, baseline_plugin, options
 from .allure_report import attach
 from .errors import ScenarioError
 from .headroom import complaints_in
 from .metrics import PhaseSpan, measure
 from .observer import Observer
-from .recorder import EncoderName, RecorderSettings
+from .recorder import RecorderSettings
 from .result import Result, conclude
 from .run import RunOptions, run_scenario
 from .scenario import load_scenario
-from .scenario.loader import assignment, unknown_variable
+from .scenario.loader import unknown_variable
 from .scenario.nearest import unknown
 from .scenario_item import (
     PHASE,
@@ -53,24 +53,14 @@ _WORKER_FOLDER = "uisplice_recordings"  # what the controller of pytest-xdist te
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("uisplice", "recording UI scenarios")
-    group.addoption(
-        "--browser-path",
-        metavar="PATH",
-        help="Chrome or chromium to use (default: $UISPLICE_BROWSER, or found on PATH)",
-    )
+    # pytest-playwright has a --browser of its own; --set would say too little here.
+    options.BROWSER.add(group.addoption, "--browser-path")
     group.addoption(
         "--recordings",
         metavar="DIR",
         help="folder for streams, metrics and reports (default: reports/<date and time>)",
     )
-    group.addoption(
-        "--scenario-set",
-        action="append",
-        default=[],
-        type=assignment,
-        metavar="NAME=VALUE",
-        help="set a variable of the scenarios, or choose one value of a matrix (repeatable)",
-    )
+    options.VARIABLE.add(group.addoption, "--scenario-set")
     group.addoption(
         "--at-once",
         type=int,
@@ -78,33 +68,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="recordings at the same time under pytest-xdist; the others wait for their turn "
         f"(default: one for every {PROCESSORS_EACH} processors, so {at_once()} here)",
     )
-    group.addoption(
-        "--wsi",
-        choices=("virtual", "passthrough"),
-        help="override the scenarios' wsi (passthrough: watch the window)",
-    )
-    group.addoption(
-        "--encode",
-        choices=("recorder", "layer"),
-        help="override the scenarios' encode: whose process encodes (layer: Chrome's own)",
-    )
-    group.addoption(
-        "--encoder",
-        choices=("x264", "nvenc", "auto"),
-        help="override the scenarios' encoder (auto: NVENC where there is one)",
-    )
-    group.addoption(
-        "--tape-record",
-        metavar="DIR",
-        type=Path,
-        help="keep what the layer delivered, one tape a scenario",
-    )
-    group.addoption(
-        "--tape-replay",
-        metavar="DIR",
-        type=Path,
-        help="play the scenarios' tapes instead of a browser, as fast as the machine goes",
-    )
+    options.WSI.add(group.addoption)
+    options.ENCODE.add(group.addoption)
+    options.ENCODER.add(group.addoption)
+    options.TAPE_RECORD.add(group.addoption)
+    options.TAPE_REPLAY.add(group.addoption)
     baseline_plugin.add_options(parser)
 
 
@@ -157,9 +125,9 @@ def _is_worker(config: pytest.Config) -> bool:
 def _options(config: pytest.Config) -> RunOptions:
     return RunOptions(
         browser=config.getoption("--browser-path"),
-        wsi=cast('Literal["virtual", "passthrough"] | None', config.getoption("--wsi")),
-        encode=cast('Literal["recorder", "layer"] | None', config.getoption("--encode")),
-        encoder=cast("EncoderName | None", config.getoption("--encoder")),
+        wsi=config.getoption("--wsi"),
+        encode=config.getoption("--encode"),
+        encoder=config.getoption("--encoder"),
         tape_record=config.getoption("--tape-record"),
         tape_replay=config.getoption("--tape-replay"),
     )

@@ -8,7 +8,7 @@ import itertools
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .errors import EnvironmentProblem
+from .errors import CaptureError, EnvironmentProblem
 from .native import native
 
 _ERROR_SIZE = 512
@@ -96,6 +96,27 @@ class CapturedFrame:
     pixels: npt.NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class PresentedFrame:
+    """A frame that a reader took from the ring: `pixels` of shape (height, width, 4), B G R A,
+    in the window's own size at that moment; `damage` rectangles as (x, y, width, height), pixels
+    of the window; `sequence` the ordinal of its present."""
+
+    sequence: int
+    pixels: npt.NDArray[np.uint8]
+    damage: tuple[tuple[int, int, int, int], ...]
+
+    @property
+    def rgb(self) -> npt.NDArray[np.uint8]:
+        """The pixels without alpha: shape (height, width, 3), R G B."""
+        return self.pixels[..., 2::-1]
+
+    @property
+    def damaged(self) -> int:
+        """Pixels of all its damage rectangles; what several cover counts as often."""
+        return sum(w * h for _, _, w, h in self.damage)
+
+
 class FrameRing:
     """Shared memory between the layer in Chrome's GPU process and the recorder.
 
@@ -161,6 +182,37 @@ class FrameRing:
                 download_reason=self._native.text(h.device.download_reason),
             ),
         )
+
+    def drain(self) -> Iterator[PresentedFrame]:
+        """Takes every frame that is there, the oldest first, and frees its slot. A ring has one
+        reader: not for one that a recorder reads.
+
+        Raises CaptureError for a slot whose pixels are on the GPU, or that cannot hold what
+        the layer says of it.
+        """
+        ffi, lib = self._native.ffi, self._native.lib
+        said = ffi.new("uis_ring_slot *")
+        while (slot := lib.uis_ring_take(self.pointer, 0)) != ffi.NULL:
+            try:
+                if lib.uis_ring_describe(self.pointer, slot, said) != 0:
+                    raise CaptureError(
+                        f"a frame of {said.width}x{said.height} does not fit the ring",
+                        "build layer and library anew, from one source: make build",
+                    )
+                if said.flags & lib.UIS_SLOT_ON_DEVICE:
+                    raise CaptureError(
+                        "the layer left a frame's pixels on the GPU",
+                        "capture to the host: unset $UIS_CAPTURE",
+                    )
+                raw = ffi.buffer(lib.uis_ring_slot_pixels(slot), said.stride * said.height)
+                rows = np.frombuffer(raw, np.uint8).reshape(said.height, said.stride)
+                pixels = rows[:, : said.width * 4].reshape(said.height, said.width, 4).copy()
+            finally:
+                lib.uis_ring_release(slot)
+            rects = said.damage[0 : said.damage_count]
+            yield PresentedFrame(
+                int(said.sequence), pixels, tuple((r.x, r.y, r.w, r.h) for r in rects)
+            )
 
     def held_frame(self) -> CapturedFrame | None:
         """A copy of the frame that stands on the recorder's side, the last one it took; None

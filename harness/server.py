@@ -16,12 +16,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
-from werkzeug.security import safe_join
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.utils import send_file
 from werkzeug.wrappers import Request, Response
 
-from harness.errors import EnvironmentProblem
+from .errors import EnvironmentProblem
+from .site_folder import file_at, leads_out
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -205,9 +205,9 @@ class SiteServer:
                 return Response(status=HTTPStatus.NO_CONTENT)
             with self._lock:
                 self._missing.append(request.path)
-            return Response(
-                f"{request.path} is not here\n", HTTPStatus.NOT_FOUND, mimetype="text/plain"
-            )
+            out = self._site is not None and leads_out(self._site, request.path)
+            said = "is a link that leads out of the site" if out else "is not here"
+            return Response(f"{request.path} {said}\n", HTTPStatus.NOT_FOUND, mimetype="text/plain")
         try:
             response = send_file(
                 file,
@@ -231,13 +231,8 @@ class SiteServer:
         if folder == "media" and name in self._media:
             clip = self._media[name]
             return clip if clip.is_file() else None
-        if self._site is None or "\0" in relative:
+        if self._site is None:
             return None
         if relative == "" or relative.endswith("/"):
             relative += "index.html"
-        joined = safe_join(str(self._site), relative)
-        if joined is None:
-            return None
-        # safe_join looks at the words only; a link could still lead out of the site.
-        file = Path(joined).resolve()
-        return file if file.is_file() and file.is_relative_to(self._site) else None
+        return file_at(self._site, relative)

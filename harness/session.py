@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,6 @@ from .display import VirtualDisplay
 from .encoder import ChosenEncoder, choose_encoder
 from .errors import (
     CaptureError,
-    EnvironmentProblem,
     RecorderError,
 )
 from .headroom import Usage, UsageMeter
@@ -43,7 +42,7 @@ from .scenario import Locator, Network
 from .server import SiteServer
 from .steps import StepRunner, Window
 from .video_state import VideoStateTracker
-from .vulkan import driver_of
+from .vulkan import driver_of, require_vulkan_driver
 
 STREAM_NAME = "live_spliced.mkv"
 SCREENSHOTS, CAPTURED = "screenshots", "captured"
@@ -52,7 +51,6 @@ SCREENSHOTS, CAPTURED = "screenshots", "captured"
 _SLOTS = 12  # half a second at 24 frames a second
 _TAPE_SLOTS = 24  # a tape costs the recorder time as well, and a frame lost is lost for good
 FIRST_FRAME_TIMEOUT = 20.0  # seconds from the page's load to its first captured frame
-_DRIVER_FOLDERS = ("/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d")
 
 
 @dataclass(frozen=True)
@@ -95,23 +93,6 @@ class SessionSettings:
         """Whether captured frames should stay on the GPU: `encoder`, which codes, takes them
         there, and nobody asks for all of their pixels."""
         return self.encode == "layer" and encoder == "nvenc" and self.wsi == "virtual" and not taped
-
-
-def require_vulkan_driver(environment: Mapping[str, str] = os.environ) -> None:
-    """Raises EnvironmentProblem where no Vulkan driver is installed."""
-    named = environment.get("VK_DRIVER_FILES") or environment.get("VK_ICD_FILENAMES")
-    if named:
-        manifests = [Path(name) for name in named.split(os.pathsep) if name]
-        found = [path for path in manifests if path.is_file()]
-        where = f"$VK_DRIVER_FILES names {named}"
-    else:
-        found = [path for folder in _DRIVER_FOLDERS for path in Path(folder).glob("*.json")]
-        where = f"no driver manifest in {', '.join(_DRIVER_FOLDERS)}"
-    if not found:
-        raise EnvironmentProblem(
-            f"no Vulkan driver is installed: {where}",
-            "install one: apt install mesa-vulkan-drivers (lavapipe runs without a GPU)",
-        )
 
 
 def capture_fact(frames: DeviceFrames) -> str:

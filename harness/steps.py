@@ -26,6 +26,7 @@ from . import step_functions
 from .browser import CRASHED
 from .errors import BrowserError, HarnessError, StepError
 from .locators import Answer, ask, holds, resolve, videos
+from .mouse import Mouse
 from .scenario import (
     Back,
     BaseStep,
@@ -57,29 +58,21 @@ from .scenario import (
     display_path,
 )
 from .scenario.durations import format_duration
-from .scenario.step import LOCATOR_KEYS
+from .scenario.step import LOCATOR_KEYS, WaitingStep
+from .step_failure import (
+    CHECK_SELECTOR,
+    LOOK,
+    NO_MATCH,
+    WAIT,
+    StepFailure,
+    explained,
+    first_line,
+)
 from .step_functions import StepContext
 
 SLICE = 0.1  # seconds between two looks at whether Chrome lives
 POLL = 0.05  # seconds between two looks at a video
-MOUSE_EVERY = 0.016  # seconds between two moves on the mouse's way
-MOUSE_SHORTEST, MOUSE_LONGEST = 0.15, 0.4  # seconds of one way
-MOUSE_SPEED = 2500.0  # pixels a second, in between
-NOTCH = 100  # pixels of one wheel notch
-
-_WAIT = "wait for what is in the way, or raise the timeout"
-# What Playwright's log of a failed wait says, what that means to a person, and what to do.
-_REASONS = (
-    ("intercepts pointer events", "another element covers it", _WAIT),
-    ("element is not enabled", "the element is disabled", "wait for what enables it"),
-    ("element is not stable", "the element does not stop moving", _WAIT),
-    (
-        "element is outside of the viewport",
-        "the element is outside of the view",
-        "do first what brings it into view: no scrolling does",
-    ),
-    ("element is not visible", "the element is hidden", "wait for what shows it"),
-)
+_BEFORE = "before the first phase"
 
 
 class Window:
@@ -114,7 +107,7 @@ class StepRunner:
     joined to; `timeout` (seconds) holds for steps without one of their own. `dead`
     returns why Chrome cannot go on, or None; `tick` the recording's tick, or None outside of
     it. `on_mark` gets a name and CLOCK_MONOTONIC nanoseconds, `on_screenshot` a name and a
-    PNG. `around` is entered with every step's subject. `mouse_speed` is in pixels a second.
+    PNG. `around` is entered with every step's subject.
     """
 
     page: Page
@@ -130,9 +123,12 @@ class StepRunner:
     )
     window: Window = field(default_factory=Window)
     variables: dict[str, str] = field(default_factory=dict)
-    mouse_speed: float = MOUSE_SPEED
-    _mouse: tuple[float, float] = field(default=(0.0, 0.0), init=False)
+    mouse: Mouse = field(init=False)
     _crashed: bool = field(default=False, init=False)
+    _found: Locator | None = field(default=None, init=False)  # by this step, under the mouse
+
+    def __post_init__(self) -> None:
+        self.mouse = Mouse(self.sleep)
 
     def run(self, step: BaseStep, where: str) -> None:
         """Plays one step; `where` is the phase as a message names it.
@@ -140,17 +136,32 @@ class StepRunner:
         Raises StepError, which names phase, tick, line and step, when it fails; BrowserError
         when Chrome died.
         """
-        timeout = step.timeout if step.timeout is not None else self.timeout
+        timeout = self._timeout(step)
         with self.around(step.subject):
             try:
                 self._check_alive()
+                self._found = None
                 self._play(step, time.monotonic() + timeout, where)
-            except _Failure as failure:
+            except StepFailure as failure:
                 raise self._error(step, where, str(failure), failure.remedy) from failure
             except PlaywrightError as error:
                 self._check_alive()
-                reason, remedy = _explained(error, timeout)
+                reason, remedy = self._late(error, timeout) or explained(error, timeout)
                 raise self._error(step, where, reason, remedy) from error
+
+    def _late(self, error: PlaywrightError, timeout: float) -> tuple[str, str] | None:
+        """Reason and remedy where the mouse was taken to the element, and little time was left
+        then: too little for Playwright to have found out anything. None: it did find out."""
+        if self._found is None or not isinstance(error, PlaywrightTimeout):
+            return None
+        reason = explained(error, timeout)[0]
+        if not reason.startswith(NO_MATCH):
+            return None
+        within = f"within {format_duration(timeout)}"
+        with contextlib.suppress(PlaywrightError):
+            if not self._found.is_enabled(timeout=1000):
+                return f"the element is disabled {within}", "wait for what enables it"
+        return f"the element was there, but the page was not done with it {within}", WAIT
 
     def ask(self, expectation: PageExpectation, timeout: float) -> Answer:
         """Waits at most `timeout` seconds for the page to show this. Raises BrowserError when
@@ -160,7 +171,7 @@ class StepRunner:
             return ask(self.page, expectation, timeout)
         except PlaywrightError as error:
             self._check_alive()
-            return Answer(False, _explained(error, timeout)[0])
+            return Answer(False, explained(error, timeout)[0])
 
     def open(self, address: str, timeout: float | None = None) -> None:
         """Goes to an address outside of any phase. Raises StepError or BrowserError."""
@@ -189,7 +200,7 @@ class StepRunner:
             except PlaywrightError as error:
                 self._check_alive()
                 raise BrowserError(
-                    f"the page went away: {_first_line(error)}", "read the browser's log"
+                    f"the page went away: {first_line(error)}", "read the browser's log"
                 ) from error
 
     def _play(self, step: BaseStep, until: float, where: str) -> None:
@@ -209,7 +220,7 @@ class StepRunner:
             case Hover():
                 self._point_at(step, until).hover(timeout=_left(until))
             case Move(x=int(x), y=int(y)):
-                self._move_to(x, y)
+                self.mouse.move(self.page, x, y)
             case Move():
                 self._point_at(step, until)
             case Drag():
@@ -236,7 +247,7 @@ class StepRunner:
                 answer = ask(self.page, step, _left(until) / 1000)
                 if not answer.holds:
                     limit = format_duration(self._timeout(step))
-                    raise _Failure(f"within {limit}: {answer.measured}", _LOOK)
+                    raise StepFailure(f"within {limit}: {answer.measured}", LOOK)
             case Mark():
                 self.on_mark(step.name, time.monotonic_ns())
             case Screenshot():
@@ -256,10 +267,11 @@ class StepRunner:
                 for inner in step.then if holds(self.page, step.condition) else step.otherwise:
                     self.run(inner, where)
             case _:
-                raise _Failure(f"no one knows how to play '{step.kind}'", "")
+                raise StepFailure(f"no one knows how to play '{step.kind}'", "")
 
     def _timeout(self, step: BaseStep) -> float:
-        return step.timeout if step.timeout is not None else self.timeout
+        own = step.timeout if isinstance(step, WaitingStep) else None
+        return self.timeout if own is None else own
 
     def _play_repeat(self, step: Repeat, where: str, until: float) -> None:
         """Each turn starts at its own time from the first, so that delays do not add up."""
@@ -270,11 +282,11 @@ class StepRunner:
             self.sleep(start + turn * step.every - time.monotonic())
             if step.timeout is not None and time.monotonic() > until:
                 limit = format_duration(step.timeout)
-                raise _Failure(f"{turn} of {step.times} times took {limit}", "raise its timeout")
+                raise StepFailure(f"{turn} of {step.times} times took {limit}", "raise its timeout")
             for inner in step.steps:
                 self.run(inner, where)
         if step.until is not None and not holds(self.page, step.until):
-            raise _Failure(f"after {step.times} times {step.until.spelled} does not hold", _LOOK)
+            raise StepFailure(f"after {step.times} times {step.until.spelled} does not hold", LOOK)
 
     def _reload(self, until: float) -> None:
         if self._crashed:
@@ -288,7 +300,7 @@ class StepRunner:
         answer = self.page.go_back(timeout=_left(until), wait_until="load")
         # There is no answer either where the page itself wrote the history.
         if answer is None and self.page.url == before:
-            raise _Failure("there is no page to go back to", "open another page before")
+            raise StepFailure("there is no page to go back to", "open another page before")
 
     def _wait_until_gone(self, step: WaitFor, until: float) -> None:
         """Until every match is hidden, or detached."""
@@ -300,7 +312,7 @@ class StepRunner:
             if time.monotonic() >= until:
                 limit = format_duration(self._timeout(step))
                 there = "the element was" if len(left) == 1 else f"{len(left)} elements were"
-                raise _Failure(f"{there} still there within {limit}", _CHECK_SELECTOR)
+                raise StepFailure(f"{there} still there within {limit}", CHECK_SELECTOR)
             self.sleep(POLL)
 
     def _wait_until_visible(self, element: LocatorFields, until: float) -> None:
@@ -329,7 +341,7 @@ class StepRunner:
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{display_path(Path(last.filename))}:{last.lineno}"
-            raise _Failure(
+            raise StepFailure(
                 f"{type(error).__name__}: {error} ({place})", f"mend the function '{step.name}'"
             ) from error
 
@@ -337,7 +349,7 @@ class StepRunner:
         address = urljoin(self.base_url, step.url)
         response = self.page.goto(address, timeout=_left(until), wait_until="load")
         if response is not None and response.status >= 400:
-            raise _Failure(
+            raise StepFailure(
                 f"{address} answered {response.status} {response.status_text}",
                 "correct the address; it is a path on the scenario's site",
             )
@@ -346,46 +358,32 @@ class StepRunner:
         """Takes the mouse to the middle of the one visible element that matches."""
         locator = resolve(self.page, element)
         locator.wait_for(state="visible", timeout=_left(until))
+        self._found = locator
         locator.scroll_into_view_if_needed(timeout=_left(until))
         # A way takes time and the element may move meanwhile: then one more, shorter way.
         for _ in range(2):
             box = locator.bounding_box(timeout=_left(until))
             if box is None:
-                raise _Failure("the element is hidden", "wait for it with wait_for first")
+                raise StepFailure("the element is hidden", "wait for it with wait_for first")
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-            if math.dist(self._mouse, (x, y)) >= 1:
-                self._move_to(x, y)
+            if math.dist(self.mouse.position, (x, y)) >= 1:
+                self.mouse.move(self.page, x, y)
         return locator
-
-    def _move_to(self, x: float, y: float, seconds: float | None = None) -> None:
-        """Along a straight line, slow at both ends (a minimum-jerk curve)."""
-        from_x, from_y = self._mouse
-        if seconds is None:
-            seconds = math.dist((from_x, from_y), (x, y)) / self.mouse_speed
-            seconds = min(max(seconds, MOUSE_SHORTEST), MOUSE_LONGEST)
-        count = max(2, round(seconds / MOUSE_EVERY))
-        start = time.monotonic()
-        for index in range(1, count + 1):
-            part = index / count
-            eased = part**3 * (10 - 15 * part + 6 * part**2)
-            self.page.mouse.move(from_x + (x - from_x) * eased, from_y + (y - from_y) * eased)
-            self._mouse = (from_x + (x - from_x) * eased, from_y + (y - from_y) * eased)
-            self.sleep(start + part * seconds - time.monotonic())
 
     def _drag(self, step: Drag, until: float) -> None:
         target = resolve(self.page, step.to) if step.to is not None else None
         if target is not None:  # before the button goes down
             target.wait_for(state="visible", timeout=_left(until))
         self._point_at(step.from_, until)
-        x, y = self._mouse[0] + step.right, self._mouse[1] + step.down
+        x, y = self.mouse.position[0] + step.right, self.mouse.position[1] + step.down
         if target is not None:
             box = target.bounding_box(timeout=_left(until))
             if box is None:
-                raise _Failure("the element to drag to is hidden", "wait for it with wait_for")
+                raise StepFailure("the element to drag to is hidden", "wait for it with wait_for")
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         self.page.mouse.down()
         try:
-            self._move_to(x, y, step.over)
+            self.mouse.move(self.page, x, y, step.over)
         finally:
             self.page.mouse.up()
 
@@ -402,15 +400,7 @@ class StepRunner:
             return
         if step.at is not None:
             self._point_at(step.at, until)
-        down, right = _notches(step.by or 0), _notches(step.across or 0)
-        count = max(len(down), len(right))
-        start = time.monotonic()
-        for index in range(count):
-            self.sleep(start + index * step.over / count - time.monotonic())
-            self.page.mouse.wheel(
-                right[index] if index < len(right) else 0, down[index] if index < len(down) else 0
-            )
-        self.sleep(start + step.over - time.monotonic())
+        self.mouse.wheel(self.page, step.by or 0, step.across or 0, step.over)
 
     def _wait_for_video(self, step: WaitForVideo, until: float) -> None:
         """In any frame of the page: players often sit in one."""
@@ -422,7 +412,7 @@ class StepRunner:
             self.sleep(POLL)
         limit = format_duration(self._timeout(step))
         if found == 0:
-            raise _Failure(f"no video matched '{step.selector}' within {limit}", _CHECK_SELECTOR)
+            raise StepFailure(f"no video matched '{step.selector}' within {limit}", CHECK_SELECTOR)
         wanted = {
             "playing": "did not play",
             "paused": "was not paused",
@@ -430,7 +420,7 @@ class StepRunner:
             "buffering": "did not buffer",
         }[step.state]
         past = f" past {format_duration(step.past)}" if step.past else ""
-        raise _Failure(
+        raise StepFailure(
             f"the video {wanted}{past} within {limit}",
             "look at the page's console: a clip that does not load never plays",
         )
@@ -451,61 +441,6 @@ class StepRunner:
         return StepError(f"{place}: {step.subject} failed: {reason}", remedy, place)
 
 
-class _Failure(Exception):
-    """Why a step failed; run() adds where."""
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(reason)
-        self.remedy = remedy
-
-
-_NAVIGATIONS = ("Page.goto", "Page.reload", "Page.go_back")
-_BEFORE = "before the first phase"
-_LOOK = "look at the page's picture at the failure, among the screenshots"
-_CHECK_SELECTOR = "check the selector against the page, or wait for what shows it"
-
-
 def _left(until: float) -> float:
     """Milliseconds for Playwright, where 0 would mean for ever."""
     return max(1.0, (until - time.monotonic()) * 1000)
-
-
-def _notches(pixels: int) -> list[float]:
-    """The wheel's turns for a way: whole notches and a rest."""
-    notches = [math.copysign(NOTCH, pixels)] * (abs(pixels) // NOTCH)
-    rest = math.fmod(pixels, NOTCH)
-    return [*notches, rest] if rest else notches
-
-
-def _first_line(error: PlaywrightError) -> str:
-    return error.message.strip().split("\n")[0]
-
-
-def _explained(error: PlaywrightError, timeout: float) -> tuple[str, str]:
-    """Playwright's message as a reason and a remedy."""
-    text = error.message
-    first = _first_line(error)
-    if "strict mode violation" in text:
-        count = next((word for word in first.split() if word.isdigit()), "several")
-        return (
-            f"{count} elements matched",
-            "say more exactly which, or pick one: ' >> nth=0' at a selector's end, 'nth: 0' "
-            "beside any other way",
-        )
-    if isinstance(error, PlaywrightTimeout):
-        within = f"within {format_duration(timeout)}"
-        if "navigating to" in text or first.startswith(_NAVIGATIONS):
-            return f"the page did not load {within}", "check the address, or raise the timeout"
-        for said, meaning, remedy in _REASONS:
-            if said in text:
-                return f"{meaning} {within}", remedy
-        if "to be visible" in text and "locator resolved to hidden" in text:
-            return f"the element stayed hidden {within}", _CHECK_SELECTOR
-        return f"no element matched {within}", _CHECK_SELECTOR
-    for name in ("Unexpected token", "Unknown engine", "is not a valid", "parsing css selector"):
-        if name in text:
-            return f"not a selector: {first}", "write it as Playwright's selectors"
-    if "net::ERR_" in text:
-        code = text[text.index("net::ERR_") :].split()[0]
-        return f"the page did not load ({code})", "check the address and that its server runs"
-    return first, "look at the page's picture and the browser's log"

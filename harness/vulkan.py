@@ -1,4 +1,4 @@
-"""The Vulkan devices of this machine, asked of the loader.
+"""The Vulkan drivers of this machine, and its devices, asked of the loader.
 
 `python -m harness.vulkan` prints them as JSON: drivers run inside the process that asks, and
 one that crashes must not take its caller along.
@@ -11,7 +11,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import cffi
@@ -19,6 +21,7 @@ import cffi
 from .errors import EnvironmentProblem
 
 LOADER = "libvulkan.so.1"
+_DRIVER_FOLDERS = ("/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d")
 _TIMEOUT = 30.0  # seconds; a driver that compiles at its first start takes a few
 
 # Of vulkan_core.h only what is called. Of VkPhysicalDeviceProperties the fields up to the
@@ -81,6 +84,23 @@ class Device:
 
     name: str
     driver: str
+
+
+def require_vulkan_driver(environment: Mapping[str, str] = os.environ) -> None:
+    """Raises EnvironmentProblem where no Vulkan driver is installed."""
+    named = environment.get("VK_DRIVER_FILES") or environment.get("VK_ICD_FILENAMES")
+    if named:
+        manifests = [Path(name) for name in named.split(os.pathsep) if name]
+        found = [path for path in manifests if path.is_file()]
+        where = f"$VK_DRIVER_FILES names {named}"
+    else:
+        found = [path for folder in _DRIVER_FOLDERS for path in Path(folder).glob("*.json")]
+        where = f"no driver manifest in {', '.join(_DRIVER_FOLDERS)}"
+    if not found:
+        raise EnvironmentProblem(
+            f"no Vulkan driver is installed: {where}",
+            "install one: apt install mesa-vulkan-drivers (lavapipe runs without a GPU)",
+        )
 
 
 def driver_of(device: str) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..browser import BrowserSession, LayerEnvironment, find_browser
 from ..display import VirtualDisplay
 from ..interrupts import heed_interrupts
-from ..native import layer_dir, native
+from ..native import layer_dir
 from ..ring import FrameRing
 from .driver import require_device
 from .model import CheckFailed, Context, Seen
@@ -50,15 +50,10 @@ class _View:
 
     def drain(self) -> int:
         """How many frames were there."""
-        lib, ffi = native().lib, native().ffi
         count = 0
-        while (slot := lib.uis_ring_take(self.ring.pointer, 0)) != ffi.NULL:
-            raw = ffi.buffer(lib.uis_ring_slot_pixels(slot), slot.stride * slot.height)
-            rows = np.frombuffer(raw, np.uint8).reshape(slot.height, slot.stride)
-            pixels = rows[:, : slot.width * 4].reshape(slot.height, slot.width, 4)
-            self.newest = pixels[..., 2::-1].copy()
-            self.areas.append(sum(r.w * r.h for r in slot.damage[0 : slot.damage_count]))
-            lib.uis_ring_release(slot)
+        for frame in self.ring.drain():
+            self.newest = frame.rgb
+            self.areas.append(frame.damaged)
             count += 1
         return count
 

@@ -7,12 +7,14 @@ import datetime
 import os
 import platform
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from .. import __version__
+from .. import __version__, options
+from ..commands.command import command_parser, say
 from .checks import CHECKS, examine, select
 from .driver import driver_version
 from .model import Context, Finding, Outcome
@@ -30,15 +32,17 @@ _DOUBLES = ("UISPLICE_CUDA_LIBRARY", "UISPLICE_NVENC_LIBRARY")
 
 def add_command(commands: Any) -> None:
     """Adds `gpu-check` to argparse's subparsers."""
-    parser = commands.add_parser(
+    parser = command_parser(
+        commands,
         "gpu-check",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="what of the project runs on this machine's NVIDIA GPU, as a report",
-        description="Looks at driver, Vulkan, CUDA, NVDEC and NVENC; runs Chrome with the layer "
+        _gpu_check,
+        "what of the project runs on this machine's NVIDIA GPU, as a report",
+        "Looks at driver, Vulkan, CUDA, NVDEC and NVENC; runs Chrome with the layer "
         "on the GPU and\ncompares its pixels; decodes the sample streams on the card; records "
         "the ten phases.\nWrites gpu-check.md and gpu-check.json, anew after every check.",
-        epilog="checks: "
-        + ", ".join(check.name for check in CHECKS)
+        textwrap.fill(
+            f"checks: {', '.join(check.name for check in CHECKS)}", 100, break_on_hyphens=False
+        )
         + "\n\nexit codes: 0 every check passed, 1 something failed, 2 bad input, 4 nothing "
         "failed but not\neverything ran on a GPU, 5 nothing ran on a GPU, 130 interrupted\n\n"
         "examples:\n  harness gpu-check\n  harness gpu-check --only chrome,samples\n"
@@ -79,25 +83,22 @@ def add_command(commands: Any) -> None:
         metavar="DIR",
         help="folder of NAME.h264 and NAME.md5 (default: %(default)s)",
     )
-    parser.add_argument("--browser", help="as of `harness run`")
+    options.BROWSER.add(parser.add_argument)
     parser.add_argument("--revision", help="of the project, for the report (default: git's)")
-    parser.set_defaults(act=_gpu_check)
 
 
 def _gpu_check(arguments: argparse.Namespace, console: Console) -> int:
     chosen = select([name for names in arguments.only for name in names])
     ignored = [name for name in _DOUBLES if os.environ.pop(name, None) is not None]
     for name in ignored:
-        console.print(f"${name} is ignored: no double here", style="yellow", highlight=False)
+        say(console, f"${name} is ignored: no double here", "yellow")
     context = Context(
         output=arguments.output,
         scenario=arguments.scenario,
         samples=arguments.samples,
         browser=arguments.browser,
         allow_software=arguments.allow_software,
-        stage=lambda text: console.print(
-            f"    {text} …", style="dim", markup=False, highlight=False
-        ),
+        stage=lambda text: say(console, f"    {text} …", "dim"),
     )
     environment = _environment(arguments.revision)
     findings: list[Finding] = []
@@ -115,23 +116,18 @@ def _gpu_check(arguments: argparse.Namespace, console: Console) -> int:
         ]
         write_report(arguments.output, findings, environment)
         raise
-    console.print(f"{counts(findings)}", style="bold", highlight=False)
+    say(console, counts(findings), "bold")
     for path in written:
-        console.print(f"written: {path}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"written: {path}")
     return exit_code(findings)
 
 
 def _show(finding: Finding, console: Console) -> None:
-    console.print(
-        f"{finding.outcome.value:>13}  {finding.name}: {finding.summary}"
-        + (f"  ({finding.seconds:.1f} s)" if finding.seconds >= 1 else ""),
-        style=_STYLE[finding.outcome],
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    seconds = f"  ({finding.seconds:.1f} s)" if finding.seconds >= 1 else ""
+    line = f"{finding.outcome.value:>13}  {finding.name}: {finding.summary}{seconds}"
+    say(console, line, _STYLE[finding.outcome])
     for detail in finding.details if finding.outcome is Outcome.FAILED else ():
-        console.print(f"    {detail}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"    {detail}")
 
 
 def _environment(revision: str | None) -> dict[str, str]:

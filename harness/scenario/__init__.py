@@ -1,19 +1,19 @@
 """The scenario language: models of it and the loader of its files."""
 
+from .condition import Condition
 from .expectations import Counts, Expectations, Shares
 from .loader import display_path, load_scenario, load_scenarios
 from .locator import Locator, LocatorFields
 from .model import EncoderSettings, Phase, Scenario, Xfail
 from .network import Network
 from .page_expectation import PageExpectation
-from .schema import to_json_schema
+from .schema import to_included_json_schema, to_json_schema
 from .step import (
     STEP_TYPES,
     Back,
     BaseStep,
     Call,
     Click,
-    Condition,
     Crash,
     DoubleClick,
     Drag,
@@ -83,5 +83,6 @@ __all__ = [
     "display_path",
     "load_scenario",
     "load_scenarios",
+    "to_included_json_schema",
     "to_json_schema",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 SCHEMES = ("http", "https", "file")
 
@@ -13,8 +13,9 @@ def is_url(address: str) -> bool:
 
 
 def path_of(address: str) -> str:
-    """The path of an address on the site, decoded, without query and leading slash."""
-    return unquote(urlsplit(address).path).lstrip("/")
+    """The path of an address on the site as a browser asks for it: decoded, without query and
+    leading slash, and never above the site."""
+    return unquote(urlsplit(urljoin("http://site/", address)).path).lstrip("/")
 
 
 def check_address(address: str) -> str:

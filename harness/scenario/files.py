@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import ScenarioError
+from ..site_folder import file_at, leads_out, links_out
 from .address import is_url, path_of
 from .located import Mapping, Mark, Node, Problem, Scalar, Sequence
 from .model import KEYS
@@ -15,25 +16,28 @@ from .storage_state import StorageState
 
 PAGE_SUFFIXES = (".html", ".htm", ".xhtml")
 MEDIA_PREFIX = "media/"  # served by the harness, not from the site's folder
+_NOT_FOLLOWED = "which the server does not follow"
+Links = Callable[[Path], tuple[str, ...]]
 
 
-def file_problems(root: Mapping, path: Path) -> list[Problem]:
-    """What the scenario in `path` (absolute) names, and what is not there. Never raises."""
-    return [*_site_problems(root, path), *_storage_problems(root, path)]
+def file_problems(root: Mapping, path: Path, links: Links = links_out) -> list[Problem]:
+    """What the scenario in `path` (absolute) names, and what is not there or not served.
+    `links` gives the links that lead out of a site's folder. Never raises."""
+    return [*_site_problems(root, path, links), *_storage_problems(root, path)]
 
 
 def near_file(path: Path, pattern: str) -> str:
     """`; did you mean 'home.yaml'?` where a file beside `path` is named like it, else ""."""
     try:
-        names = [other.name for other in path.parent.glob(pattern)]
+        names = [other.name for other in path.parent.glob(pattern) if other.name != path.name]
     except OSError:  # a name that is too long for a folder
         return ""
     near = nearest(path.name, names)
     return f"; did you mean '{near}'?" if near else ""
 
 
-def _site_problems(root: Mapping, path: Path) -> list[Problem]:
-    """A missing site folder, or a page that is opened and not in it."""
+def _site_problems(root: Mapping, path: Path, links: Links) -> list[Problem]:
+    """A missing site folder, a page that is opened and not in it, what a link keeps out of it."""
     written = root.get("site")
     if written is not None and (not isinstance(written, Scalar) or not written.text.strip()):
         return []
@@ -50,11 +54,22 @@ def _site_problems(root: Mapping, path: Path) -> list[Problem]:
         near = nearest(name, siblings)
         hint = f"; did you mean '{near}'?" if near else ""
         return [Problem(mark, f"site: there is no folder '{name}' beside the scenario{hint}")]
-    return [
-        problem
-        for address in _addresses(root)
-        if (problem := _page_problem(address, folder)) is not None
+    site = folder.resolve()
+    # A folder that holds the scenario itself is not the site's alone: of its links only those
+    # matter that the scenario opens.
+    out = () if written is None or path.is_relative_to(site) else links(site)
+    problems = [
+        Problem(
+            written.mark if written else Mark(),
+            f"site: '{link}' in it is a link that leads out of it, {_NOT_FOLLOWED}; "
+            "put what it names into the folder",
+        )
+        for link in out
     ]
+    for address in _addresses(root):
+        problem = _page_problem(address, site, linked=not out)
+        problems += [problem] if problem else []
+    return problems
 
 
 def _storage_problems(root: Mapping, path: Path) -> list[Problem]:
@@ -103,8 +118,9 @@ def _items(node: Node | None) -> list[Node]:
     return list(node.items) if isinstance(node, Sequence) else []
 
 
-def _page_problem(address: Scalar, folder: Path) -> Problem | None:
-    """Only for names that must be files; other paths may be the site's own routes."""
+def _page_problem(address: Scalar, site: Path, *, linked: bool) -> Problem | None:
+    """Only for names that must be files; other paths may be the site's own routes. `linked`:
+    also for one behind a link that leads out."""
     try:
         if is_url(address.text):
             return None
@@ -113,7 +129,10 @@ def _page_problem(address: Scalar, folder: Path) -> Problem | None:
         return None
     if not name.endswith(PAGE_SUFFIXES) or name.startswith(MEDIA_PREFIX) or "\0" in name:
         return None
-    if _is(folder / name, Path.is_file):
+    if file_at(site, name) is not None:
         return None
-    hint = near_file(folder / name, "*.html")
+    if leads_out(site, name):
+        text = f"open: '{name}' is behind a link that leads out of the site, {_NOT_FOLLOWED}"
+        return Problem(address.mark, f"{text}; put the page itself there") if linked else None
+    hint = near_file(site / name, "*.html")
     return Problem(address.mark, f"open: the site has no page '{name}'{hint}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ..errors import ScenarioError
+from ..site_folder import links_out
 from .expansion import Case, expand
-from .files import file_problems, near_file
+from .files import Links, file_problems, near_file
 from .located import (
     MAX_BYTES,
     Mark,
@@ -61,9 +63,10 @@ def load_scenarios(path: Path, overrides: Mapping[str, str] | None = None) -> tu
     expansion = expand(root, absolute, overrides or {})
     problems += expansion.problems
     scenarios = []
+    links = functools.cache(links_out)  # most cases have one site
     said: set[Mark] = set()
     for case in expansion.cases:
-        scenario, found = _scenario_of(case, absolute)
+        scenario, found = _scenario_of(case, absolute, links)
         # One place is wrong in many cases, and its sentence may name each case's values.
         problems += [problem for problem in found if problem.mark not in said]
         said |= {problem.mark for problem in found}
@@ -75,7 +78,7 @@ def load_scenarios(path: Path, overrides: Mapping[str, str] | None = None) -> tu
     return tuple(scenarios)
 
 
-def _scenario_of(case: Case, path: Path) -> tuple[Scenario | None, list[Problem]]:
+def _scenario_of(case: Case, path: Path, links: Links) -> tuple[Scenario | None, list[Problem]]:
     tree, problems = normal_form(case.tree, path)
     scenario = None
     given = {**plain(tree), "case": case.values, "variables": case.variables}
@@ -83,7 +86,7 @@ def _scenario_of(case: Case, path: Path) -> tuple[Scenario | None, list[Problem]
         scenario = Scenario.model_validate(given, by_alias=True, by_name=False)
     except ValidationError as error:
         problems += problems_of(error, tree, Scenario)
-    return scenario, problems + file_problems(tree, path)
+    return scenario, problems + file_problems(tree, path, links)
 
 
 def _name_problems(root: Tree, scenarios: list[Scenario]) -> list[Problem]:

@@ -294,6 +294,8 @@ class Scenario(Frozen):
 
 BODIES = ("phases", "steps", "wait")
 EXPANDED_KEYS = ("variables", "matrix", "include", "templates")
+INCLUDED_KEYS = ("variables", "include", "templates")
+"""What may stand in a file that scenarios include."""
 KEYS = frozenset(
     [field.alias or name for name, field in Scenario.model_fields.items()]
     + [*BODIES, *EXPANDED_KEYS]

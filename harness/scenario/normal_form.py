@@ -13,7 +13,7 @@ from pathlib import Path
 from .located import Entry, Mapping, Mark, Node, Problem, Scalar, Sequence
 from .model import BODIES, KEYS
 from .nearest import nearest, unknown
-from .step import EXAMPLES, STEP_LISTS, STEP_TYPES
+from .step import STEP_LISTS, STEP_TYPES, WaitingStep, no_timeout
 
 INTERNAL = ("kind", "line", "file", "path", "case", "variables")
 
@@ -149,7 +149,7 @@ class _Writer:
     def _report_text(self, node: Scalar) -> None:
         word, _, rest = node.text.partition(" ")
         if node.text in STEP_TYPES:
-            text = f"step '{node.text}' has no value; write it as '{EXAMPLES[node.text]}'"
+            text = f"step '{node.text}' has no value; write it as '{STEP_TYPES[node.text].example}'"
         elif word in STEP_TYPES:
             text = f"'{node.text}' is not a step; write it as '{word}: {rest.strip()}'"
         else:
@@ -234,6 +234,8 @@ def _out_of_place(name: str, kind: str) -> str:
     step = STEP_TYPES[kind]
     if name in STEP_TYPES:
         return f"'{name}' in the same step as '{kind}'; each step starts with its own '-'"
+    if name == "timeout" and not issubclass(step, WaitingStep):
+        return no_timeout(kind)
     fields = {field.alias or own for own, field in step.model_fields.items()} - set(INTERNAL)
     if name in fields and not step.primary_is_all:
         return (

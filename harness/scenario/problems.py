@@ -14,7 +14,14 @@ from .located import Mapping, Mark, Node, Problem, Scalar, Sequence
 from .model import EXPANDED_KEYS
 from .nearest import nearest, unknown
 from .normal_form import INTERNAL
-from .step import LOCATOR_KEYS, STEP_LISTS, STEP_TYPES, BaseStep
+from .step import (
+    LOCATOR_KEYS,
+    STEP_LISTS,
+    STEP_TYPES,
+    BaseStep,
+    WaitingStep,
+    no_timeout,
+)
 
 Location = tuple[str | int, ...]
 
@@ -78,6 +85,8 @@ def _problem(
     if details["type"] == "extra_forbidden":
         if name in STEP_TYPES and len(location) == 3 and location[0] == "phases":
             text = f"'{name}' is a step; a phase has its steps under 'steps'"
+        elif name == "timeout" and (kind := _kind_without_timeout(root, location)):
+            text = no_timeout(kind)
         else:
             text = unknown("key", name, _allowed(root, model, location[:-1]))
         return Problem(_key_mark(root, location), text)
@@ -88,9 +97,19 @@ def _problem(
     return Problem(_value_mark(root, location), text)
 
 
+def _kind_without_timeout(root: Node, location: Location) -> str:
+    """The step that holds what is at `location`, if it takes no timeout; else ""."""
+    for end in range(len(location) - 1, 0, -1):
+        node = _node(root, location[:end])
+        kind = node.get("kind") if isinstance(node, Mapping) else None
+        if isinstance(kind, Scalar) and kind.text in STEP_TYPES:
+            return "" if issubclass(STEP_TYPES[kind.text], WaitingStep) else kind.text
+    return ""
+
+
 _OWN_SUBJECT = (
     "phase ", "a move ", "a drag ", "a scroll", "a repeat ", "a condition", "an element",
-    "an expectation",
+    "an expectation", "'timeout' ",
 )  # fmt: skip
 
 
@@ -220,7 +239,7 @@ def _allowed(root: Node, model: type[BaseModel], location: Location) -> list[str
     owner = _owner(root, model, location)
     names = [name for name in _field_types(owner) if name not in INTERNAL]
     if issubclass(owner, BaseStep):  # the step's own words before what every step has
-        names.sort(key=lambda name: (name in BaseStep.model_fields, name in LOCATOR_KEYS))
+        names.sort(key=lambda name: (name in WaitingStep.model_fields, name in LOCATOR_KEYS))
     return [*names, "steps", "wait", *EXPANDED_KEYS] if owner is model else names
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from .model import EXPANDED_KEYS, Phase, Scenario
+from .model import EXPANDED_KEYS, INCLUDED_KEYS, Phase, Scenario
 from .normal_form import INTERNAL
 from .step import STEP_LISTS, STEP_TYPES, BaseStep
 
@@ -28,6 +28,54 @@ def to_json_schema() -> _Schema:
 
     Looser than the loader: it knows no rule that spans several keys.
     """
+    return _standalone("uisplice scenario", _scenario())
+
+
+def to_included_json_schema() -> _Schema:
+    """JSON schema (2020-12) of a file that scenarios include: variables, templates, includes."""
+    whole = _scenario()
+    return _standalone(
+        "uisplice included file",
+        {
+            "description": "Variables and templates that several scenarios include.",
+            "type": "object",
+            "properties": {key: whole["properties"][key] for key in INCLUDED_KEYS},
+            "additionalProperties": False,
+            "$defs": whole["$defs"],
+        },
+    )
+
+
+def _standalone(title: str, schema: _Schema) -> _Schema:
+    """The schema as a file of its own, with the definitions that it needs and no other."""
+    result = copy.deepcopy(schema)  # parts of it are constants, here and in annotations
+    definitions = result.pop("$defs")
+    _as_written([result, definitions])
+    needed: set[str] = set()
+    waiting = _references(result)
+    while waiting:
+        needed |= waiting
+        waiting = {name for one in waiting for name in _references(definitions[one])} - needed
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        **{key: value for key, value in result.items() if key != "title"},
+        "$defs": {name: part for name, part in definitions.items() if name in needed},
+    }
+
+
+def _references(part: Any) -> set[str]:
+    """Names of the definitions that a part of a schema refers to."""
+    if isinstance(part, list):
+        return {name for item in part for name in _references(item)}
+    if not isinstance(part, dict):
+        return set()
+    own = {part["$ref"].removeprefix("#/$defs/")} if "$ref" in part else set()
+    return own | {name for value in part.values() for name in _references(value)}
+
+
+def _scenario() -> _Schema:
+    """The models' schemas as one, with the forms that a file may have."""
     schema = Scenario.model_json_schema(by_alias=True)
     definitions: _Schema = schema.pop("$defs")
     steps = {"type": "array", "items": {"$ref": "#/$defs/step"}}
@@ -60,15 +108,7 @@ def to_json_schema() -> _Schema:
     properties |= _expanded(template)
     schema["required"] = ["open"]
     schema["oneOf"] = [{"required": [body]} for body in ("phases", "steps", "wait")]
-    result = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "uisplice scenario",
-        **{key: value for key, value in schema.items() if key != "title"},
-        "$defs": definitions,
-    }
-    result = copy.deepcopy(result)  # parts of it are constants, here and in annotations
-    _as_written(result)
-    return result
+    return {**schema, "$defs": definitions}
 
 
 def _expanded(template: _Schema) -> _Schema:

@@ -8,13 +8,14 @@ further keys beside their own (`companions`): `repeat: 3` and `steps:`, `if: ...
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from typing_extensions import Self
 
 from .. import step_functions
 from .address import check_address
+from .condition import Condition, VideoState
 from .durations import PositiveSeconds, Seconds, format_duration
 from .fields import Frozen, MisplacedValue, Name, Pairs, Text, whole
 from .keys import check_key
@@ -27,24 +28,20 @@ from .viewport import Viewport
 Pixels = Annotated[int, BeforeValidator(whole(0, 8192))]
 Distance = Annotated[int, BeforeValidator(whole(-100_000, 100_000))]
 Times = Annotated[int, BeforeValidator(whole(1, 1000))]
-VideoState = Literal["playing", "paused", "ended", "buffering"]
 
 LOCATOR_KEYS = (*LocatorFields.ways, *LocatorFields.narrowing)
 
 
 class BaseStep(Frozen):
-    """`line` is where the step stands in `file` ("": the scenario's own; 0: built in Python).
-
-    `timeout` (seconds) overrides the scenario's.
-    """
+    """`line` is where the step stands in `file` ("": the scenario's own; 0: built in Python)."""
 
     primary: ClassVar[str]
+    example: ClassVar[str]  # how it is written, for messages
     primary_is_all: ClassVar[bool] = False  # a mapping behind the name is `primary`, not fields
     companions: ClassVar[tuple[str, ...]] = ()
     kind: str
     line: int = 0
     file: str = ""
-    timeout: PositiveSeconds | None = None
 
     @property
     def subject(self) -> str:
@@ -56,17 +53,30 @@ class BaseStep(Frozen):
         """Time the step takes by its own words, without the machine's."""
         return 0.0
 
-    @property
-    def inner(self) -> tuple[BaseStep, ...]:
-        """The steps that it holds."""
-        return tuple(step for _, step in self.inner_by_place())
-
     def inner_by_place(self) -> list[tuple[tuple[str, int], BaseStep]]:
         """The steps that it holds, each with the key and index that lead to it."""
         return []
 
 
-class ElementStep(BaseStep, LocatorFields):
+class WaitingStep(BaseStep):
+    """A step that waits for the page. `timeout` (seconds) overrides the scenario's."""
+
+    timeout: PositiveSeconds | None = None
+
+    def _needs_for_timeout(self, given: object, what: str) -> None:
+        """Refuses a timeout of a step that waits only for an element which it does not have."""
+        if given is None and self.timeout is not None:
+            raise MisplacedValue(("timeout",), no_timeout(self.kind, f" without {what}"))
+
+
+def no_timeout(kind: str, without: str = "") -> str:
+    """What is wrong with a timeout that would do nothing."""
+    return (
+        f"'timeout' has no meaning in the step '{kind}'{without}, which does not wait for the page"
+    )
+
+
+class ElementStep(WaitingStep, LocatorFields):
     """A step that acts on one element."""
 
     primary: ClassVar[str] = "selector"
@@ -76,10 +86,11 @@ class ElementStep(BaseStep, LocatorFields):
         return f"{self.kind} {self.spelled}"
 
 
-class Open(BaseStep):
+class Open(WaitingStep):
     """Goes to a page: a path on the scenario's site, or a URL."""
 
     primary: ClassVar[str] = "url"
+    example: ClassVar[str] = "open: index.html"
     kind: Literal["open"] = "open"
     url: Text
 
@@ -89,12 +100,13 @@ class Open(BaseStep):
         return check_address(url)
 
 
-class Reload(BaseStep):
+class Reload(WaitingStep):
     """Loads the page again; also one that crashed. `ready` is what must be visible then."""
 
     primary: ClassVar[str] = "ready"
     primary_is_all: ClassVar[bool] = True
     companions: ClassVar[tuple[str, ...]] = ("timeout",)
+    example: ClassVar[str] = 'reload: "text=Home"'
     kind: Literal["reload"] = "reload"
     ready: Locator
 
@@ -103,12 +115,13 @@ class Reload(BaseStep):
         return "reload"
 
 
-class Back(BaseStep):
+class Back(WaitingStep):
     """Goes back in the page's history. `ready` is what must be visible then."""
 
     primary: ClassVar[str] = "ready"
     primary_is_all: ClassVar[bool] = True
     companions: ClassVar[tuple[str, ...]] = ("timeout",)
+    example: ClassVar[str] = 'back: "text=Home"'
     kind: Literal["back"] = "back"
     ready: Locator
 
@@ -120,6 +133,7 @@ class Back(BaseStep):
 class Click(ElementStep):
     """Moves the mouse there as a hand would, then clicks."""
 
+    example: ClassVar[str] = 'click: "text=Play"'
     kind: Literal["click"] = "click"
     button: Literal["left", "right", "middle"] = "left"
 
@@ -127,12 +141,14 @@ class Click(ElementStep):
 class DoubleClick(ElementStep):
     """Moves the mouse there, then clicks twice."""
 
+    example: ClassVar[str] = 'double_click: "text=Play"'
     kind: Literal["double_click"] = "double_click"
 
 
 class Hover(ElementStep):
     """Moves the mouse there and lets it rest."""
 
+    example: ClassVar[str] = 'hover: "text=Play"'
     kind: Literal["hover"] = "hover"
 
 
@@ -140,6 +156,7 @@ class Move(ElementStep):
     """Moves the mouse to an element, or to a point in the view (CSS pixels from its top left)."""
 
     required: ClassVar[bool] = False
+    example: ClassVar[str] = "move: {x: 640, y: 360}"
     kind: Literal["move"] = "move"
     x: Pixels | None = None
     y: Pixels | None = None
@@ -151,6 +168,7 @@ class Move(ElementStep):
             raise ValueError("a move goes to a selector, or to both x and y")
         if not any(point) and not self.found:
             raise ValueError("a move needs a selector, or x and y")
+        self._needs_for_timeout(True if self.found else None, "an element")
         return self
 
     @property
@@ -158,10 +176,11 @@ class Move(ElementStep):
         return f"move {self.spelled}" if self.found else f"move ({self.x}, {self.y})"
 
 
-class Drag(BaseStep):
+class Drag(WaitingStep):
     """Presses the mouse on an element, moves it and lets go: `to` an element, or `by` pixels."""
 
     primary: ClassVar[str] = "from"
+    example: ClassVar[str] = "drag: {from: {role: slider}, right: 100}"
     kind: Literal["drag"] = "drag"
     from_: Locator = Field(alias="from")
     to: Locator | None = None
@@ -186,11 +205,12 @@ class Drag(BaseStep):
         return self.over
 
 
-class Press(BaseStep):
+class Press(WaitingStep):
     """A key or a chord, `times` times, `every` seconds from one to the next; `at` an element
     it has the focus first."""
 
     primary: ClassVar[str] = "key"
+    example: ClassVar[str] = "press: ArrowRight"
     kind: Literal["press"] = "press"
     key: Text
     times: Times = 1
@@ -202,20 +222,31 @@ class Press(BaseStep):
     def _known(cls, key: str) -> str:
         return check_key(key)
 
+    @model_validator(mode="after")
+    def _waits_for_at(self) -> Self:
+        self._needs_for_timeout(self.at, "'at'")
+        return self
+
     @property
     def fixed_seconds(self) -> float:
         return (self.times - 1) * self.every
 
 
-class Type(BaseStep):
+class Type(WaitingStep):
     """Text into whatever has the focus, or `into` an element that is clicked first;
     `every` seconds from one key to the next."""
 
     primary: ClassVar[str] = "text"
+    example: ClassVar[str] = "type: space"
     kind: Literal["type"] = "type"
     text: Annotated[str, Field(min_length=1)]
     every: Seconds = 0.12
     into: Locator | None = None
+
+    @model_validator(mode="after")
+    def _waits_for_into(self) -> Self:
+        self._needs_for_timeout(self.into, "'into'")
+        return self
 
     @property
     def fixed_seconds(self) -> float:
@@ -235,7 +266,7 @@ ScrollKey = Literal[
 ]
 
 
-class Scroll(BaseStep):
+class Scroll(WaitingStep):
     """Scrolls with the wheel or the keyboard.
 
     The wheel turns `by` pixels down (negative: up) and `across` to the right within `over`
@@ -244,6 +275,7 @@ class Scroll(BaseStep):
     """
 
     primary: ClassVar[str] = "by"
+    example: ClassVar[str] = "scroll: 600"
     kind: Literal["scroll"] = "scroll"
     by: Distance | None = None
     across: Distance | None = None
@@ -263,6 +295,7 @@ class Scroll(BaseStep):
             if name in given:
                 other = "'keys'" if wheel else "'by' and 'across'"
                 raise MisplacedValue((name,), f"a scroll's '{name}' goes with {other}")
+        self._needs_for_timeout(self.at, "'at'")
         return self
 
     @property
@@ -280,6 +313,7 @@ class Wait(BaseStep):
     """Lets time pass."""
 
     primary: ClassVar[str] = "seconds"
+    example: ClassVar[str] = "wait: 800ms"
     kind: Literal["wait"] = "wait"
     seconds: Seconds
 
@@ -295,14 +329,16 @@ class Wait(BaseStep):
 class WaitFor(ElementStep):
     """Until an element is visible, attached, hidden or detached."""
 
+    example: ClassVar[str] = 'wait_for: "text=Results"'
     kind: Literal["wait_for"] = "wait_for"
     state: Literal["visible", "attached", "hidden", "detached"] = "visible"
 
 
-class WaitForVideo(BaseStep):
+class WaitForVideo(WaitingStep):
     """Until a video plays, is paused, has ended or buffers, and has come `past` a time of it."""
 
     primary: ClassVar[str] = "state"
+    example: ClassVar[str] = "wait_for_video: playing"
     kind: Literal["wait_for_video"] = "wait_for_video"
     state: VideoState = "playing"
     selector: Text = "video"
@@ -313,14 +349,16 @@ class Mark(BaseStep):
     """Names this moment in the metrics."""
 
     primary: ClassVar[str] = "name"
+    example: ClassVar[str] = "mark: results shown"
     kind: Literal["mark"] = "mark"
     name: Name
 
 
-class Screenshot(BaseStep):
+class Screenshot(WaitingStep):
     """Keeps a picture of the page, or `of` an element, in the report."""
 
     primary: ClassVar[str] = "name"
+    example: ClassVar[str] = "screenshot: home"
     kind: Literal["screenshot"] = "screenshot"
     name: Name
     of: Locator | None = None
@@ -331,6 +369,7 @@ class Resize(BaseStep):
 
     primary: ClassVar[str] = "to"
     primary_is_all: ClassVar[bool] = True
+    example: ClassVar[str] = "resize: 640x360"
     kind: Literal["resize"] = "resize"
     to: Viewport
 
@@ -340,6 +379,7 @@ class SetNetwork(BaseStep):
 
     primary: ClassVar[str] = "to"
     primary_is_all: ClassVar[bool] = True
+    example: ClassVar[str] = "network: 3g"
     kind: Literal["network"] = "network"
     to: Network
 
@@ -348,14 +388,16 @@ class Crash(BaseStep):
     """Ends the page's process as a crash would; `reload` brings the page back."""
 
     primary: ClassVar[str] = "what"
+    example: ClassVar[str] = "crash: page"
     kind: Literal["crash"] = "crash"
     what: Literal["page"]
 
 
-class Expect(BaseStep, PageExpectation):
+class Expect(WaitingStep, PageExpectation):
     """Fails here unless the page comes to show this within the timeout."""
 
     primary: ClassVar[str] = "selector"
+    example: ClassVar[str] = 'expect: "text=Results"'
     kind: Literal["expect"] = "expect"
 
     @property
@@ -363,10 +405,11 @@ class Expect(BaseStep, PageExpectation):
         return f"expect {PageExpectation.subject.fget(self)}"  # type: ignore[attr-defined]
 
 
-class Call(BaseStep):
+class Call(WaitingStep):
     """Calls a Python function that is registered under the entry point group `uisplice.steps`."""
 
     primary: ClassVar[str] = "name"
+    example: ClassVar[str] = "call: log_in"
     kind: Literal["call"] = "call"
     name: Name
     arguments: Pairs = Field(default=(), alias="with")
@@ -385,57 +428,14 @@ class Call(BaseStep):
         raise ValueError(unknown("function", name, registered))
 
 
-class Condition(Frozen):
-    """One question to the page as it is now; no waiting. A text is a selector: is it visible?
-
-    `video` is the state of any video. `value` and `is` compare texts, as of variables.
-    """
-
-    visible: Locator | None = None
-    hidden: Locator | None = None
-    video: VideoState | None = None
-    value: str | None = None
-    is_: str | None = Field(default=None, alias="is")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        return {"visible": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        given = [
-            name
-            for name in ("visible", "hidden", "video", "value")
-            if getattr(self, name) is not None
-        ]
-        if len(given) != 1:
-            raise ValueError(
-                "a condition has one of visible, hidden, video, or value and is"
-                + (f", not '{given[0]}' and '{given[1]}'" if given else "")
-            )
-        if (self.value is None) != (self.is_ is None):
-            raise ValueError("a condition's 'value' and 'is' go together")
-        return self
-
-    @property
-    def spelled(self) -> str:
-        if self.visible:
-            return f"{self.visible.spelled} is visible"
-        if self.hidden:
-            return f"{self.hidden.spelled} is hidden"
-        if self.video:
-            return f"a video is {self.video}"
-        return f"'{self.value}' is '{self.is_}'"
-
-
-class Repeat(BaseStep):
+class Repeat(WaitingStep):
     """Plays `steps` `times` times, `every` seconds from one start to the next, or as often as
     needed `until` a condition holds (at most `times`, then the step fails). `timeout` is of
     all turns together; None: as long as they take."""
 
     primary: ClassVar[str] = "times"
     companions: ClassVar[tuple[str, ...]] = ("steps", "timeout")
+    example: ClassVar[str] = "repeat: 3"
     kind: Literal["repeat"] = "repeat"
     times: Times | None = None
     every: Seconds = 0.0
@@ -470,6 +470,7 @@ class If(BaseStep):
     primary: ClassVar[str] = "condition"
     primary_is_all: ClassVar[bool] = True
     companions: ClassVar[tuple[str, ...]] = ("then", "else")
+    example: ClassVar[str] = 'if: "text=Skip"'
     kind: Literal["if"] = "if"
     condition: Condition
     then: tuple[Step, ...] = Field(min_length=1)
@@ -512,54 +513,7 @@ Step = Annotated[
 ]
 
 STEP_TYPES: dict[str, type[BaseStep]] = {
-    "open": Open,
-    "reload": Reload,
-    "back": Back,
-    "click": Click,
-    "double_click": DoubleClick,
-    "hover": Hover,
-    "move": Move,
-    "drag": Drag,
-    "press": Press,
-    "type": Type,
-    "scroll": Scroll,
-    "wait": Wait,
-    "wait_for": WaitFor,
-    "wait_for_video": WaitForVideo,
-    "expect": Expect,
-    "mark": Mark,
-    "screenshot": Screenshot,
-    "resize": Resize,
-    "network": SetNetwork,
-    "crash": Crash,
-    "call": Call,
-    "repeat": Repeat,
-    "if": If,
-}
-EXAMPLES = {
-    "open": "open: index.html",
-    "reload": 'reload: "text=Home"',
-    "back": 'back: "text=Home"',
-    "click": 'click: "text=Play"',
-    "double_click": 'double_click: "text=Play"',
-    "hover": 'hover: "text=Play"',
-    "move": "move: {x: 640, y: 360}",
-    "drag": "drag: {from: {role: slider}, right: 100}",
-    "press": "press: ArrowRight",
-    "type": "type: space",
-    "scroll": "scroll: 600",
-    "wait": "wait: 800ms",
-    "wait_for": 'wait_for: "text=Results"',
-    "wait_for_video": "wait_for_video: playing",
-    "expect": 'expect: "text=Results"',
-    "mark": "mark: results shown",
-    "screenshot": "screenshot: home",
-    "resize": "resize: 640x360",
-    "network": "network: 3g",
-    "crash": "crash: page",
-    "call": "call: log_in",
-    "repeat": "repeat: 3",
-    "if": 'if: "text=Skip"',
+    step.model_fields["kind"].default: step for step in get_args(get_args(Step)[0])
 }
 STEP_LISTS = ("steps", "then", "else")  # keys whose lists hold steps
 

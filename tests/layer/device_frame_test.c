@@ -13,24 +13,14 @@
 
 #include <ffnvcodec/dynlink_loader.h>
 
+#include "check.h"
 #include "device_frame.h"
 
 #define WIDTH 100
 #define HEIGHT 60
 
-static int failures;
 static uint64_t superseded;
 static uis_cuda *cuda;
-
-#define CHECK(condition, ...)                                                                      \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: ", __FILE__, __LINE__);                                        \
-            fprintf(stderr, __VA_ARGS__);                                                          \
-            fputc('\n', stderr);                                                                   \
-            failures++;                                                                            \
-        }                                                                                          \
-    } while (0)
 
 /* What the layer's capture.c does with it: counting. */
 void uis_capture_device_count(uis_device_counter counter, uint64_t n) {

@@ -53,3 +53,10 @@ def test_the_encoder_host_comes_and_goes_with_the_layer(program: Path, tmp_path:
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{library} is loaded, to encode here" in done.stderr
     assert [line for line in validation_log(tmp_path) if "Error" in line] == []
+
+
+def test_which_beat_an_acquire_uses(compile_program: Callable[..., Path]):
+    """Late ones as well, which test_virtual_swapchain cannot ask for."""
+    program = compile_program("pacing_test", "vulkan_layer/src/pacing.c")
+    done = subprocess.run([str(program)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

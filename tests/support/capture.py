@@ -6,7 +6,8 @@ import contextlib
 import io
 import os
 import signal
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from harness.browser import BrowserSession, LayerEnvironment, find_browser
 from harness.display import VirtualDisplay
-from harness.native import layer_dir, native
+from harness.native import layer_dir
 from harness.ring import FrameRing
 from support.traces import processes
 
@@ -43,18 +44,11 @@ class Capture:
 
     def drain(self) -> int:
         """Reads everything that is there; returns how many frames."""
-        lib, ffi = native().lib, native().ffi
         count = 0
-        while (slot := lib.uis_ring_take(self.ring.pointer, 0)) != ffi.NULL:
-            raw = ffi.buffer(lib.uis_ring_slot_pixels(slot), slot.stride * slot.height)
-            rows = np.frombuffer(raw, np.uint8).reshape(slot.height, slot.stride)
-            pixels = rows[:, : slot.width * 4].reshape(slot.height, slot.width, 4)
-            self.newest = pixels[..., 2::-1].copy()
-            self.sequences.append(slot.sequence)
-            self.damages.append(
-                tuple((r.x, r.y, r.w, r.h) for r in slot.damage[0 : slot.damage_count])
-            )
-            lib.uis_ring_release(slot)
+        for frame in self.ring.drain():
+            self.newest = frame.rgb
+            self.sequences.append(frame.sequence)
+            self.damages.append(frame.damage)
             count += 1
         return count
 
@@ -66,6 +60,19 @@ class Capture:
             waited += 0.05
             still = 0.0 if self.drain() else still + 0.05
             assert waited < limit, "the page never came to rest"
+
+    def until(self, done: Callable[[], bool], limit: float = 20.0) -> None:
+        """Takes frames until `done` says so."""
+        end = time.monotonic() + limit
+        while not done():
+            assert time.monotonic() < end, f"not within {limit:g} s"
+            self.page.wait_for_timeout(50)
+            self.drain()
+
+    def await_frame(self) -> None:
+        """Until one more frame has come."""
+        seen = len(self.sequences)
+        self.until(lambda: len(self.sequences) > seen)
 
     def screenshot(self) -> Image:
         """The page as Chrome's own screenshot shows it."""

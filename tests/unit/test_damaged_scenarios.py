@@ -112,7 +112,7 @@ def problems(folder: Path, text: str, parts: str = PARTS) -> list[str]:
     (folder / "parts.yaml").write_text(parts, encoding="utf-8", errors="replace")
     path = folder / "some.yaml"
     path.write_text(text, encoding="utf-8", errors="replace")
-    began = time.monotonic()
+    began = time.process_time()
     try:
         assert load_scenarios(path)
     except ScenarioError as error:
@@ -121,7 +121,7 @@ def problems(folder: Path, text: str, parts: str = PARTS) -> list[str]:
         assert all(("some.yaml:" in line or "parts.yaml:" in line) for line in lines), lines
         # No word of pydantic's own gets through.
         assert not any("Input should" in line or "type=" in line for line in lines), lines
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     return lines
 
 

@@ -21,6 +21,7 @@ from harness.scenario import (
     Scenario,
     Xfail,
     load_scenarios,
+    to_included_json_schema,
     to_json_schema,
 )
 from harness.scenario.model import EXPANDED_KEYS
@@ -72,6 +73,16 @@ def test_every_example_is_one_for_the_schema(folder: Path) -> None:
     for path in [*lay_out(folder), *folder.glob("example_*.yaml")]:
         errors = list(validator.iter_errors(read(path.read_text(encoding="utf-8"))))
         assert errors == [], path.name
+
+
+def test_every_included_file_is_one_for_its_schema(folder: Path) -> None:
+    validator = jsonschema.Draft202012Validator(to_included_json_schema())
+    lay_out(folder)
+    files = [block.file for block in blocks("yaml") if block.file]
+    assert files
+    for name in files:
+        errors = list(validator.iter_errors(read((folder / name).read_text(encoding="utf-8"))))
+        assert errors == [], name
 
 
 def test_the_scenarios_have_every_step_and_every_setting(folder: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from harness.errors import ScenarioError
 from harness.scenario import Click, Mark, Scenario, Type, Wait, load_scenario, load_scenarios
-from harness.scenario.expansion import MAX_CASES, MAX_INCLUDES, MAX_TEXT
+from harness.scenario.includes import MAX_INCLUDES
+from harness.scenario.matrix import MAX_CASES
+from harness.scenario.variables import MAX_TEXT
 
 HEAD = "open: https://example.com/\n"
 
@@ -148,9 +150,9 @@ def test_a_long_chain_ends(tmp_path: Path) -> None:
     ids=["powers", "value", "values", "templates", "cases", "product", "listed", "names"],
 )
 def test_growth_is_bounded_and_ends_soon(tmp_path: Path, text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     found = problems(tmp_path, text)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert max(len(line) for line in found) < 2000
 
 

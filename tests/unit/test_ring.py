@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support.feeder import Feeder
 
-from harness.errors import EnvironmentProblem
+from harness.errors import CaptureError, EnvironmentProblem
 from harness.native import native
 from harness.recorder import Recorder, RecorderSettings
 from harness.ring import FrameRing, VideoRegion
@@ -54,6 +54,40 @@ def test_frames_come_out_in_order_with_pixels_and_damage():
         pixels = bytes(ffi.buffer(lib.uis_ring_slot_pixels(second), 64 * 48 * 4))
         assert pixels == frame(2).tobytes()
         assert take(ring) == ffi.NULL
+
+
+def test_draining_takes_every_frame_and_frees_its_slot():
+    with FrameRing(64, 48, slots=3) as ring:
+        assert list(ring.drain()) == []
+        feeder = Feeder(ring)
+        for first in (1, 4):  # the second time there is room again
+            small = np.arange(32 * 16 * 4, dtype=np.uint8).reshape(16, 32, 4)
+            feeder.present(frame(1), [(0, 0, 64, 48)])
+            feeder.present(small, [(16, 8, 4, 4), (1, 2, 3, 4)])
+            feeder.present(frame(3))
+            taken = list(ring.drain())
+            assert [one.sequence for one in taken] == [first, first + 1, first + 2]
+            assert [one.damage for one in taken] == [
+                ((0, 0, 64, 48),),
+                ((16, 8, 4, 4), (1, 2, 3, 4)),
+                (),
+            ]
+            assert [one.damaged for one in taken] == [64 * 48, 16 + 12, 0]
+            assert (taken[0].pixels == frame(1)).all()
+            assert (taken[1].pixels == small).all()
+            assert (taken[1].rgb[..., 0] == small[..., 2]).all()
+            assert taken[1].rgb.shape == (16, 32, 3)
+        assert ring.counters().superseded == 0
+
+
+def test_draining_believes_no_slot_that_cannot_be():
+    with FrameRing(64, 48, slots=2) as ring:
+        feeder = Feeder(ring)
+        for _ in range(3):
+            feeder.present(frame(1), stride=1 << 20)
+            with pytest.raises(CaptureError, match="64x48 does not fit"):
+                next(ring.drain())
+        assert ring.counters().superseded == 0
 
 
 def test_a_full_ring_supersedes_the_oldest_and_counts_it():

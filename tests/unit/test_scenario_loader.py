@@ -232,10 +232,10 @@ def test_not_utf8_and_control_characters(site: Path) -> None:
     ids=["size", "depth", "count"],
 )
 def test_hostile_files_are_refused_soon(site: Path, text: str, message: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ScenarioError, match=message):
         load(site, text)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @settings(database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

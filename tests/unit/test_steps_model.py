@@ -38,7 +38,7 @@ from harness.scenario import (
 from harness.scenario.locator import as_pattern
 from harness.scenario.network import PROFILES
 from harness.scenario.page_expectation import WORDS
-from harness.scenario.step import EXAMPLES, BaseStep, every_step
+from harness.scenario.step import BaseStep, every_step
 
 HEAD = "open: https://example.com/\n"
 
@@ -72,7 +72,7 @@ def log_in(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("log_in")
 @pytest.mark.parametrize("kind", STEP_TYPES)
 def test_every_example_is_a_step(tmp_path: Path, kind: str) -> None:
-    text = EXAMPLES[kind] + {
+    text = STEP_TYPES[kind].example + {
         "repeat": "\n    steps: [{wait: 1s}]",
         "if": "\n    then: [{wait: 1s}]",
     }.get(kind, "")
@@ -81,8 +81,12 @@ def test_every_example_is_a_step(tmp_path: Path, kind: str) -> None:
     assert step(tmp_path, text).kind == kind
 
 
-def test_examples_are_of_steps_only() -> None:
-    assert EXAMPLES.keys() == STEP_TYPES.keys()
+def test_every_model_of_a_step_has_its_name() -> None:
+    def leaves(model: type[BaseStep]) -> set[type[BaseStep]]:
+        below = {leaf for further in model.__subclasses__() for leaf in leaves(further)}
+        return below if below else {model}
+
+    assert set(STEP_TYPES.values()) == leaves(BaseStep)
 
 
 @pytest.mark.parametrize(

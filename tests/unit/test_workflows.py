@@ -272,7 +272,7 @@ def try_bench(command: str, collect: Collect) -> None:
 
 
 def try_doctor(command: str) -> None:
-    arguments = cli._parser().parse_args(command.split()[1:])
+    arguments = cli.parser().parse_args(command.split()[1:])
     assert arguments.command == "doctor"
     if arguments.quick:
         assert calls(
@@ -285,7 +285,7 @@ def try_doctor(command: str) -> None:
 def try_gpu_check(command: str) -> None:
     # What it does where there is no GPU: tests/unit/test_gpu_check.py.
     harness, _, exit_code = command.partition(" || ")
-    arguments = cli._parser().parse_args(harness.split()[1:])
+    arguments = cli.parser().parse_args(harness.split()[1:])
     assert arguments.command == "gpu-check" and str(arguments.output) == "reports/gpu-check"
     assert exit_code == "test $? -eq 4"
 
