@@ -17,7 +17,9 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from harness.browser import BrowserSession, LayerEnvironment, find_browser
+from harness.browser import BrowserSession
+from harness.browser_launch import LayerEnvironment
+from harness.browser_program import find_browser
 from harness.display import VirtualDisplay
 from harness.native import layer_dir
 from harness.recorder import Recorder, RecorderSettings

@@ -7,229 +7,37 @@ temporary. What Chrome, its GPU process and the layer write to stderr is kept in
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import inspect
 import math
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 from typing_extensions import Self
 
-from harness import sandbox as chrome_sandbox
-from harness.errors import BrowserError
-from harness.native import LAYER_NAME
+from . import browser_sandbox
+from .browser_launch import DROPPED_DEFAULTS, LayerEnvironment, launch_arguments
+from .browser_processes import browser_pid, processes_of, runs
+from .browser_profile import PROFILE_PREFIX, hold, remove_folder, remove_stale_profiles
+from .errors import BrowserError
 
-BROWSER_VARIABLE = "UISPLICE_BROWSER"
-BROWSER_NAMES = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser")
 START_TIMEOUT = 45.0  # seconds; a cold start on a busy two-core machine takes 10
 CLOSE_TIMEOUT = 10.0
 VIEWPORT_TIMEOUT = 3.0
 CRASH_TIMEOUT = 10.0
 SMALLEST_WINDOW = 64  # device pixels a side, as for a viewport
-SHM_NEEDED = 512 << 20  # bytes free in /dev/shm, below which Chrome is told to use files
 CRASHED = "the page crashed"
-PROFILE_PREFIX = "uisplice-profile-"
 LONGEST_TMPDIR = 60  # characters; a socket's path below it must stay under 108
-_LOCK = "in-use"
-
-INSTALL_REMEDY = (
-    "install Google Chrome or Chromium (Debian: apt install chromium), "
-    f"or name the program in ${BROWSER_VARIABLE}"
-)
-SNAP_REMEDY = (
-    "a snap sees neither the layer nor the profile; install Google Chrome's .deb, "
-    f"or name another program in ${BROWSER_VARIABLE}"
-)
-
-# Playwright's defaults that change what is presented, or that are decided here.
-DROPPED_DEFAULTS = (
-    "--disable-extensions",
-    "--enable-unsafe-swiftshader",
-    "--disable-dev-shm-usage",
-)
-
-# A second --enable-features or --disable-features replaces the first, so Playwright's
-# own entries stand here again beside ours.
-ENABLED_FEATURES = (
-    "Vulkan",
-    "VulkanFromANGLE",
-    "CDPScreenshotNewSurface",
-    "SkipListAccountsWithoutGaiaCookies",
-)
-DISABLED_FEATURES = (
-    # ours: bars and bubbles in the view, background traffic
-    "Translate",
-    "GlobalMediaControls",
-    "OptimizationGuideModelDownloading",
-    "CertificateTransparencyComponentUpdater",
-    "SegmentationPlatform",
-    # Playwright's
-    "AcceptCHFrame",
-    "AimEnabled",
-    "AvoidCorsURLLoaderRestartOnRedirect",
-    "AvoidUnnecessaryBeforeUnloadCheckSync",
-    "DestroyProfileOnBrowserClose",
-    "HttpsFirstBalancedModeAutoEnable",
-    "HttpsUpgrades",
-    "LensOverlay",
-    "MediaRouter",
-    "NetworkTimeServiceQuerying",
-    "OptimizationHints",
-    "PaintHolding",
-    "PreconnectToSearch",
-    "ThirdPartyStoragePartitioning",
-)
-
-
-def find_browser(explicit: str | None = None) -> Path:
-    """The browser's program: `explicit`, else $UISPLICE_BROWSER, else the usual names.
-
-    `explicit` and the variable may be a path or a name on $PATH. Raises BrowserError
-    where there is none, or where it is only a stub that starts a snap.
-    """
-    for wanted, source in (
-        (explicit, "named"),
-        (os.environ.get(BROWSER_VARIABLE), f"named in ${BROWSER_VARIABLE}"),
-    ):
-        if wanted:
-            found = shutil.which(wanted)
-            if found is None:
-                raise BrowserError(
-                    f"the browser '{wanted}', {source}, is no program", INSTALL_REMEDY
-                )
-            if _is_snap(Path(found)):
-                raise BrowserError(f"the browser '{wanted}' is a snap", SNAP_REMEDY)
-            return Path(found)
-    snap = None
-    for name in BROWSER_NAMES:
-        found = shutil.which(name)
-        if found is not None and not _is_snap(Path(found)):
-            return Path(found)
-        snap = snap or found
-    if snap is not None:
-        raise BrowserError(f"the only browser found, {snap}, is a snap", SNAP_REMEDY)
-    raise BrowserError(f"no browser found ({', '.join(BROWSER_NAMES)})", INSTALL_REMEDY)
-
-
-def _is_snap(program: Path) -> bool:
-    """Ubuntu's `chromium-browser` is a script that runs (or asks for) the snap."""
-    real = program.resolve()
-    if real.name == "snap" or "/snap/" in f"{program} {real}":
-        return True
-    try:
-        with real.open("rb") as file:
-            start = file.read(4096)
-    except OSError:
-        return False
-    return start.startswith(b"#!") and (b"/snap/bin/" in start or b"snap install" in start)
-
-
-@dataclass(frozen=True)
-class LayerEnvironment:
-    """What the capture layer in Chrome's GPU process is told.
-
-    `folder` holds its manifest, `ring` names the shared memory ("/..."), `log` is the
-    layer's own verbosity ("" leaves the layer's default). `encoders` is the library with
-    which it encodes, for a ring that says so, and `spool` the file where the frames go
-    for a tape then. `capture` is where it shall leave the frames, if the environment does not
-    say it (UIS_CAPTURE).
-    """
-
-    folder: Path
-    ring: str
-    wsi: Literal["virtual", "passthrough"] = "virtual"
-    log: str = ""
-    encoders: Path | None = None
-    spool: Path | None = None
-    capture: Literal["host", "device"] = "host"
-
-    def variables(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """Environment variables; a layer path that is already set is kept, after ours."""
-
-        def first(value: str, name: str) -> str:
-            before = inherited.get(name)
-            return f"{value}{os.pathsep}{before}" if before else value
-
-        variables = {
-            "VK_ADD_LAYER_PATH": first(str(self.folder.absolute()), "VK_ADD_LAYER_PATH"),
-            "VK_INSTANCE_LAYERS": first(LAYER_NAME, "VK_INSTANCE_LAYERS"),
-            "UIS_RING": self.ring,
-            "UIS_WSI": self.wsi,
-        }
-        if self.log:
-            variables["UIS_LOG"] = self.log
-        if self.encoders:
-            variables["UISPLICE_LIBRARY"] = str(self.encoders.absolute())
-        if self.spool:
-            variables["UISPLICE_SPOOL"] = str(self.spool)
-        if self.capture != "host" and not inherited.get("UIS_CAPTURE"):
-            variables["UIS_CAPTURE"] = self.capture
-        return variables
-
-
-def launch_arguments(width: int, height: int, scale: float = 1) -> list[str]:
-    """Chrome's switches for a window whose page is `width` x `height` device pixels,
-    `scale` of them a CSS pixel.
-
-    Override it by giving BrowserSession another function with the same signature.
-    """
-    css = [round(side / scale) for side in (width, height)]  # what --window-size counts in
-    arguments = [
-        # What makes Chrome present through Vulkan, with damage rectangles.
-        "--use-angle=vulkan",
-        "--ignore-gpu-blocklist",
-        f"--enable-features={','.join(ENABLED_FEATURES)}",
-        f"--disable-features={','.join(DISABLED_FEATURES)}",
-        "--ozone-platform=x11",
-        # A window without a toolbar. about:blank would get one, a data: URL does not.
-        "--app=data:text/html,",
-        f"--window-size={css[0]},{css[1]}",
-        "--window-position=0,0",
-        f"--force-device-scale-factor={scale:g}",
-        # No bar about --no-sandbox, which would take 56 px from the page.
-        "--test-type",
-        # The page as a TV would run it.
-        "--autoplay-policy=no-user-gesture-required",
-        "--mute-audio",
-        "--lang=en-US",
-        # Nothing on the network but what the page asks for.
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-domain-reliability",
-        "--disable-client-side-phishing-detection",
-        "--disable-quic",
-        "--disable-sync",
-        "--no-pings",
-        "--no-first-run",
-        "--no-default-browser-check",
-        # Chrome's log to stderr, which goes to the file.
-        "--enable-logging=stderr",
-    ]
-    if _shared_memory_free() < SHM_NEEDED:
-        # Files in /tmp are slower than /dev/shm, but a full /dev/shm kills the renderer.
-        arguments.append("--disable-dev-shm-usage")
-    return arguments
-
-
-def _shared_memory_free() -> int:
-    try:
-        state = os.statvfs("/dev/shm")
-    except OSError:
-        return 0
-    return state.f_bavail * state.f_frsize
 
 
 class BrowserSession:
@@ -241,7 +49,7 @@ class BrowserSession:
     `width` and `height` are device pixels, `scale` of them a CSS pixel. `folder` gets
     `chrome.log`. `layer` None starts Chrome without the capture layer. `playwright` may be
     one that is already running; it is then left running. `sandbox` None means: as
-    sandbox.sandboxed says. `context_options` go to Playwright's
+    browser_sandbox.sandboxed says. `context_options` go to Playwright's
     launch_persistent_context, such as reduced_motion.
 
     Raises BrowserError on entry where Chrome does not start, or its page has not exactly
@@ -278,7 +86,7 @@ class BrowserSession:
         self._context_options = dict(context_options or {})
         self._given_playwright = playwright
         self._playwright: Playwright | None = None
-        self._sandbox = chrome_sandbox.sandboxed() if sandbox is None else sandbox
+        self._sandbox = browser_sandbox.sandboxed() if sandbox is None else sandbox
         self._scratch: Path | None = None
         self._lock: IO[bytes] | None = None
         self._context: BrowserContext | None = None
@@ -315,7 +123,7 @@ class BrowserSession:
     @property
     def dead(self) -> str | None:
         """Why the page can no longer be used, or None. Cheap; ask it in every wait."""
-        if self._dead is None and not self._closing and self._pid and not _runs(self._pid):
+        if self._dead is None and not self._closing and self._pid and not runs(self._pid):
             self._dead = "Chrome has ended"
         return self._dead
 
@@ -325,13 +133,13 @@ class BrowserSession:
             raise BrowserError(self.dead, f"read the end of {self.log_path}{_quoted_end(self)}")
 
     def __enter__(self) -> Self:
-        _remove_stale_profiles()
+        remove_stale_profiles()
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         # Chrome appends to it: what an earlier one said must not be taken for this one's.
         self.log_path.unlink(missing_ok=True)
         self._scratch = Path(tempfile.mkdtemp(prefix=PROFILE_PREFIX))
         try:
-            self._lock = _hold(self._scratch)
+            self._lock = hold(self._scratch)
             self._playwright = self._given_playwright or _start_playwright()
             self._launch(self._playwright)
             self._await_view(self.width, self.height)
@@ -377,7 +185,7 @@ class BrowserSession:
                 self._start_remedy(reason),
             ) from error
         self._context = context
-        self._pid = _browser_pid(self._profile)
+        self._pid = browser_pid(self._profile)
         context.on("close", lambda _: self._died("Chrome closed its window"))
         self._follow(context.pages[0])
         details = context.new_cdp_session(self.page).send("Browser.getVersion")
@@ -435,8 +243,8 @@ class BrowserSession:
         if "EACCES" in reason:
             return "set TMPDIR to a folder from which programs may be run (not noexec)"
         log = _end_of(self.log_path)
-        if chrome_sandbox.was_refused(log):
-            return chrome_sandbox.remedy(self.executable)
+        if browser_sandbox.was_refused(log):
+            return browser_sandbox.remedy(self.executable)
         if "cannot open display" in log.lower() or "Missing X server" in log:
             return f"check that the display {self.display} runs"
         return f"start it by hand to see why; its output is in {self.log_path}"
@@ -621,7 +429,7 @@ class BrowserSession:
             finally:
                 self._kill()
                 if self._scratch is not None:
-                    _remove_folder(self._scratch)
+                    remove_folder(self._scratch)
                     self._scratch = None
                 if self._lock is not None:
                     self._lock.close()
@@ -633,7 +441,7 @@ class BrowserSession:
             return
         until = time.monotonic() + 5.0
         while True:
-            left = _processes_of(self._profile, self._pid)
+            left = processes_of(self._profile, self._pid)
             for pid in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
@@ -660,84 +468,6 @@ def _start_playwright() -> Playwright:
             "one thread can run one Playwright: end the other session first, or share its "
             "Playwright (playwright=...)",
         ) from error
-
-
-def _runs(pid: int) -> bool:
-    """True while the process exists and is no zombie."""
-    fields = _stat(pid)
-    return bool(fields) and fields[0] not in ("Z", "X")
-
-
-def _stat(pid: int) -> list[str]:
-    """Fields of /proc/PID/stat from the state on; nothing when it has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def _command(pid: int) -> str:
-    """The command line in one text: Chrome's children put spaces where zero bytes belong."""
-    try:
-        data = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return ""
-    return data.decode(errors="replace").replace("\0", " ")
-
-
-def _all_pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-def _browser_pid(profile: Path) -> int | None:
-    for pid in _all_pids():
-        command = _command(pid)
-        if f"--user-data-dir={profile}" in command and "--type=" not in command:
-            return pid
-    return None
-
-
-def _processes_of(profile: Path, browser_pid: int | None) -> list[int]:
-    """Live processes that name the profile, or that are in the browser's process group."""
-    flags = (f"--user-data-dir={profile}", f"--database={profile}")
-    found = []
-    for pid in _all_pids():
-        fields = _stat(pid)
-        if not fields or fields[0] in ("Z", "X") or pid == os.getpid():
-            continue
-        # Playwright makes Chrome the leader of a group of its own.
-        in_group = browser_pid is not None and int(fields[2]) == browser_pid
-        command = _command(pid)
-        if in_group or any(flag in command for flag in flags):
-            found.append(pid)
-    return found
-
-
-def _remove_folder(folder: Path) -> None:
-    """A killed process may still be closing files: tries again for a moment."""
-    for _ in range(20):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        time.sleep(0.05)
-
-
-def _hold(folder: Path) -> IO[bytes]:
-    """Locks the folder for as long as the file stays open, also against other containers."""
-    file = (folder / _LOCK).open("wb")
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return file
-
-
-def _remove_stale_profiles() -> None:
-    """Profiles of harness processes that were killed before they could remove them."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PROFILE_PREFIX}*"):
-        try:
-            with (folder / _LOCK).open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # in use, just being made, or another user's
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_of(path: Path, size: int = 4000) -> str:

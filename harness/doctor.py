@@ -19,14 +19,15 @@ from typing import Any
 import av
 
 from . import __version__
-from .browser import BROWSER_VARIABLE, INSTALL_REMEDY, SHM_NEEDED, find_browser
+from .browser_launch import SHM_NEEDED
+from .browser_program import BROWSER_VARIABLE, INSTALL_REMEDY, find_browser
+from .browser_sandbox import describe as describe_sandbox
 from .encoder import probe
 from .errors import EnvironmentProblem, HarnessError
 from .media import prepare_clips
 from .metrics import count_frames
 from .native import LAYER_LIBRARY, LAYER_MANIFEST, layer_dir, library_dir, native, openh264
 from .recorder import RecorderSettings
-from .sandbox import describe as describe_sandbox
 from .session import Session, SessionSettings
 from .vulkan import devices, require_vulkan_driver
 

@@ -19,7 +19,9 @@ from playwright.sync_api import Page
 from typing_extensions import Self
 
 from . import __version__
-from .browser import BrowserSession, LayerEnvironment, find_browser
+from .browser import BrowserSession
+from .browser_launch import LayerEnvironment
+from .browser_program import find_browser
 from .captured import CapturedPicture
 from .display import VirtualDisplay
 from .encoder import ChosenEncoder, choose_encoder

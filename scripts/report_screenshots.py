@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from harness.browser import find_browser
+from harness.browser_program import find_browser
 
 _SIZE = {"width": 1100, "height": 760}
 _WIDE = {"width": 1280, "height": 900}

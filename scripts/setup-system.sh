@@ -26,7 +26,7 @@ if [ "${1:-}" = test ]; then
   command -v npm >/dev/null 2>&1 || test="$test npm"
 fi
 
-# A snap sees neither the layer's files nor the profile: as harness/browser.py has it.
+# A snap sees neither the layer's files nor the profile: as harness/browser_program.py has it.
 is_snap() {
   real=$(readlink -f "$1")
   case "$1 $real" in

@@ -12,7 +12,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from ..browser import BrowserSession, LayerEnvironment, find_browser
+from ..browser import BrowserSession
+from ..browser_launch import LayerEnvironment
+from ..browser_program import find_browser
 from ..display import VirtualDisplay
 from ..interrupts import heed_interrupts
 from ..native import layer_dir

@@ -20,7 +20,7 @@ import pytest
 from support.programs import Programs
 from support.traces import Watch, processes
 
-from harness.browser import find_browser
+from harness.browser_program import find_browser
 from harness.native import library_dir
 
 pytestmark = pytest.mark.chrome

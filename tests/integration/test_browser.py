@@ -16,14 +16,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Playwright, sync_playwright
 
-from harness.browser import (
-    BROWSER_NAMES,
-    PROFILE_PREFIX,
-    BrowserSession,
-    LayerEnvironment,
-    find_browser,
-    launch_arguments,
-)
+from harness.browser import BrowserSession
+from harness.browser_launch import LayerEnvironment, launch_arguments
+from harness.browser_profile import PROFILE_PREFIX
+from harness.browser_program import BROWSER_NAMES, find_browser
 from harness.display import VirtualDisplay
 from harness.errors import BrowserError, StepError
 from harness.scenario import (
@@ -316,7 +312,8 @@ def test_a_process_leaves_no_chrome(
         textwrap.dedent(
             f"""
             from pathlib import Path
-            from harness.browser import BrowserSession, find_browser
+            from harness.browser import BrowserSession
+            from harness.browser_program import find_browser
             from harness.interrupts import heed_interrupts
             folder = Path({str(tmp_path / "run")!r})
             session = BrowserSession(find_browser(), {display.name!r}, 500, 300, folder)

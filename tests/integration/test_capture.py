@@ -12,7 +12,8 @@ from playwright.sync_api import Page
 from support.capture import Capture, capture
 from support.validation import LAYER, validation, validation_log
 
-from harness.browser import BrowserSession, find_browser
+from harness.browser import BrowserSession
+from harness.browser_program import find_browser
 from harness.display import VirtualDisplay
 
 pytestmark = pytest.mark.chrome

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 from support.seeds import SEEDS
 
 from harness.allure_report import RESULTS_NAME
-from harness.browser import find_browser
+from harness.browser_program import find_browser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")

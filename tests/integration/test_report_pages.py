@@ -22,7 +22,7 @@ from support.reporting import HEIGHT, HOSTILE, WIDTH, Reported
 from support.ticks import recording as ticks_alone
 from support.ticks import tick
 
-from harness.browser import find_browser
+from harness.browser_program import find_browser
 from harness.checks import access_units
 from harness.metrics import PhaseSpan, measure
 from harness.muxer import Muxer

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import pytest
 from support.capture import capture
 
-from harness.browser import BrowserSession, find_browser
+from harness.browser import BrowserSession
+from harness.browser_program import find_browser
 from harness.checks import Planes, access_units, ffmpeg_pictures, openh264_pictures
 from harness.display import VirtualDisplay
 from harness.errors import BrowserError

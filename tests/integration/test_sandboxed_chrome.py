@@ -14,7 +14,7 @@ import pytest
 from support.traces import Watch, processes
 from support.users import User, normal_user
 
-from harness.browser import find_browser
+from harness.browser_program import find_browser
 
 pytestmark = pytest.mark.chrome
 
@@ -36,9 +36,9 @@ def user() -> Iterator[User]:
     """With a page, and a browser whose GPU process has its sandbox with lavapipe, too."""
     with normal_user() as user:
         found = user.python(
-            "from harness.browser import find_browser\n"
+            "from harness.browser_program import find_browser\n"
             "from harness.errors import EnvironmentProblem\n"
-            "from harness.sandbox import describe\n"
+            "from harness.browser_sandbox import describe\n"
             "try: print(describe(find_browser()))\n"
             "except EnvironmentProblem as problem: print('none:', problem.remedy)"
         )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from harness.browser import find_browser
+from harness.browser_program import find_browser
 from harness.media import prepare_clips
 from harness.server import SiteServer
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.browser import BrowserSession, find_browser
+from harness.browser import BrowserSession
+from harness.browser_program import find_browser
 from harness.display import VirtualDisplay
 from harness.errors import HarnessError, ScenarioError, StepError
 from harness.media import prepare_clips

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from harness.browser import BrowserSession, find_browser
+from harness.browser import BrowserSession
+from harness.browser_program import find_browser
 from harness.display import VirtualDisplay
 from harness.video_state import MAX_REGIONS, VideoRegion, VideoStateTracker
 

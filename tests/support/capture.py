@@ -15,7 +15,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from harness.browser import BrowserSession, LayerEnvironment, find_browser
+from harness.browser import BrowserSession
+from harness.browser_launch import LayerEnvironment
+from harness.browser_program import find_browser
 from harness.display import VirtualDisplay
 from harness.native import layer_dir
 from harness.ring import FrameRing

@@ -29,7 +29,7 @@ from support.taping import header
 from test_merging import Step, region, session, show
 from test_window_size import SMALLER
 
-from harness.browser import LayerEnvironment
+from harness.browser_launch import LayerEnvironment
 from harness.captured import CapturedPicture
 from harness.checks import access_units, check_recording
 from harness.encoder import choose_encoder

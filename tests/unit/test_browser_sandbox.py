@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import sandbox
+from harness import browser_sandbox
+from harness.browser_sandbox import describe, remedy, sandboxed, was_refused
 from harness.errors import BrowserError, EnvironmentProblem
-from harness.sandbox import describe, remedy, sandboxed, was_refused
 
 OFF = "UISPLICE_SANDBOX=off, if every page that is opened can be trusted"
 
@@ -18,7 +18,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A normal user's machine whose kernel gives no namespaces, with no browser yet."""
     monkeypatch.delenv("UISPLICE_SANDBOX", raising=False)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    monkeypatch.setattr(sandbox, "_namespaces_can_be_made", lambda: False)
+    monkeypatch.setattr(browser_sandbox, "_namespaces_can_be_made", lambda: False)
     return tmp_path
 
 
@@ -88,7 +88,7 @@ def test_debians_helper(machine: Path) -> None:
 def test_apparmor_is_not_second_guessed(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(machine, "proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n")
     assert "AppArmor" in describe(machine / "chrome", machine)
-    monkeypatch.setattr(sandbox, "_namespaces_can_be_made", lambda: True)
+    monkeypatch.setattr(browser_sandbox, "_namespaces_can_be_made", lambda: True)
     assert describe(machine / "chrome", machine) == "on, by user namespaces"
 
 
