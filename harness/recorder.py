@@ -236,13 +236,14 @@ class Recorder:
         self._thread = threading.Thread(target=self._drain, name="recorder-drain", daemon=True)
         self._started = False
 
-    def start(self) -> None:
-        """Begins the recording with the frame now on screen."""
+    def start(self, origin_ns: int = 0) -> None:
+        """Begins the recording with the frame then on screen. `origin_ns` is the time of tick
+        0 (CLOCK_MONOTONIC), 0: now."""
         if self.spool is not None:
             rc = self._native.lib.uis_recorder_spool(self._pointer, self.spool.fileno())
             if rc != 0:
                 raise RecorderError(f"cannot keep frames for a tape: {os.strerror(-rc)}")
-        rc = self._native.lib.uis_recorder_start(self._pointer, 0)
+        rc = self._native.lib.uis_recorder_start(self._pointer, origin_ns)
         if rc != 0:
             raise RecorderError(
                 self.failed or f"the recorder does not start: {os.strerror(-rc)}",

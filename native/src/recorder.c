@@ -407,6 +407,9 @@ static void await_in_flight(local_recorder *r, uint64_t deadline) {
  * origin, or 0 if the recorder is being destroyed. */
 static uint64_t idle(local_recorder *r) {
     for (;;) {
+        /* Read before the origin: what is presented after the start is the recording's, however
+         * long this thread was not on a processor in between. */
+        const uint64_t now = uis_now_ns();
         pthread_mutex_lock(&r->lock);
         uint64_t origin = r->origin_ns;
         bool abort = r->abort;
@@ -415,7 +418,7 @@ static uint64_t idle(local_recorder *r) {
             return abort ? 0 : origin;
         uint32_t seen =
             __atomic_load_n(&uis_ring_get_header(r->ring)->publish_word, __ATOMIC_ACQUIRE);
-        arrivals a = take_arrivals(r, 0);
+        arrivals a = take_arrivals(r, now);
         if (a.broken)
             r->early_problem = a.broken;
         if (a.newest.on_device)

@@ -157,6 +157,10 @@ class DeviceFrames:
         self.table.take, self.table.release, self.table.download = self._kept
 
     @property
+    def slots(self) -> int:
+        return self._slots
+
+    @property
     def held(self) -> int:
         """Frames that were taken and not released."""
         return len(self._taken)

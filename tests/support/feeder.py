@@ -21,6 +21,7 @@ from harness.ring import FrameRing, VideoRegion
 from support.device import DeviceFrames
 
 Frame = npt.NDArray[np.uint8]  # (height, width, 4), B G R A
+QUIET = 4
 
 
 class Feeder:
@@ -39,10 +40,12 @@ class Feeder:
         *,
         lose: bool = False,
         stride: int | None = None,
+        at_ns: int | None = None,
     ) -> None:
         """Publishes one frame. damage None: a present without rectangles;
         lose: the present happens but never reaches the ring; stride: what the slot
-        says, if that is not the truth."""
+        says, if that is not the truth; at_ns: when it was presented (now). A frame of a
+        time to come lies in the ring until the recorder's clock has come to it."""
         lib, ffi = self._native.lib, self._native.ffi
         self.sequence += 1
         self._header.presented += 1
@@ -53,7 +56,7 @@ class Feeder:
         assert slot != ffi.NULL
         height, width = frame.shape[:2]
         slot.sequence = self.sequence
-        slot.present_ns = lib.uis_now_ns()
+        slot.present_ns = at_ns or lib.uis_now_ns()
         slot.width, slot.height, slot.stride = width, height, stride or width * 4
         slot.flags = lib.UIS_SLOT_DAMAGE_MISSING if damage is None else 0
         slot.damage_count = len(damage or ())
@@ -114,6 +117,11 @@ def record(
     other sizes. `damage` is what every present says; `settings_` are RecorderSettings'.
     `encode` "layer": an encoder host of this process codes what the recorder then takes, and
     `device` keeps the frames on a GPU for it.
+
+    Which tick a frame falls on does not depend on how busy the machine is: frames lie in the
+    ring ahead of their time, as many as it holds. Only videos are the ring's as they are
+    now, so before they change the frames in front have to be through: a session leaves
+    QUIET ticks without a present there.
     """
     height, width = first.shape[:2]
     # At once, and however large: what is tested here is what comes of it.
@@ -124,19 +132,36 @@ def record(
         if encode == "layer":
             stack.enter_context(host(ring, spool, device.table if device else None))
         feeder = DeviceFeeder(ring, device) if device else Feeder(ring)
+        # Two are the recorder's: the one on screen and the one it looks at.
+        ahead = (device.slots if device else 24) - 2
         recorder = Recorder(settings, ring, path, spool)
         try:
             feeder.present(first)
-            time.sleep(0.05)
-            recorder.start()
-            origin = recorder.origin_ns
-            for number, (frame, regions) in enumerate(frames):
-                # In the middle of the tick's interval, far from its edges.
-                due = origin + round((number + 0.5) / fps * 1e9)
-                time.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
-                ring.set_regions(regions)
+            videos = frames[0][1] if frames else []
+            ring.set_regions(videos)
+            # Enough for the encoders of a host to open and for the first frames to lie there.
+            origin = native().lib.uis_now_ns() + (400_000_000 if encode == "layer" else 100_000_000)
+            recorder.start(origin)
+            through = 0  # ticks that the last frame in the ring needs
+            for number, (frame, now) in enumerate(frames):
+                if now != videos:
+                    assert number + 1 - through >= QUIET, "the videos change too soon"
+                    await_ticks(recorder, through)
+                    ring.set_regions(now)
+                    videos = now
                 if frame is not None:
-                    feeder.present(frame, damage)
-            return recorder.stop((len(frames) + 1) / fps)
+                    await_ticks(recorder, number + 2 - ahead)
+                    # In the middle of the tick's interval, far from its edges.
+                    feeder.present(frame, damage, at_ns=origin + round((number + 0.5) / fps * 1e9))
+                    through = number + 2
+            return recorder.stop((len(frames) + 0.5) / fps)
         finally:
             recorder.close()
+
+
+def await_ticks(recorder: Recorder, count: int) -> None:
+    """Until that many are done, or the recording has failed."""
+    until = time.monotonic() + 60
+    while recorder.ticks < count and not recorder.failed:
+        assert time.monotonic() < until, f"{recorder.ticks} of {count} ticks after a minute"
+        time.sleep(0.002)

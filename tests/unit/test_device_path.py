@@ -24,7 +24,7 @@ import test_sequences
 from hypothesis import HealthCheck, given, settings
 from support import content, doubles
 from support.device import DeviceFrames, DevicePipeline, Gpu
-from support.feeder import DeviceFeeder, Frame, host, record
+from support.feeder import DeviceFeeder, Frame, await_ticks, host, record
 from support.taping import header
 from test_merging import Step, region, session, show
 from test_window_size import SMALLER
@@ -329,22 +329,29 @@ def test_a_tape_asks_for_pixels(tmp_path: Path, gpu: Gpu, rings: list[Said]):
 
 def test_frames_that_are_gone_count_as_dropped(tmp_path: Path, gpu: Gpu):
     """The pool has overwritten what the ring still names: one in the middle, and the last."""
+
+    class Forgetful(DeviceFeeder):
+        """Its fifth and eighth frame are gone before the ring names them."""
+
+        def _store(self, slot: Any, frame: Frame) -> None:
+            super()._store(slot, frame)
+            if self.sequence in (5, 8):
+                device.forget()
+
     device = DeviceFrames(gpu)
     frames = frames_of([(W, H)], 8)
     settings_ = RecorderSettings(W, H, fps=FPS, encoder="nvenc")
     with FrameRing(W, H, slots=24, encode="layer") as ring, host(ring, frames=device.table):
-        feeder = DeviceFeeder(ring, device)
+        feeder = Forgetful(ring, device)
         recorder = Recorder(settings_, ring, tmp_path / "s.mkv")
         try:
             feeder.present(frames[0])
-            time.sleep(0.1)
-            recorder.start()
+            origin = native().lib.uis_now_ns() + 400_000_000
+            recorder.start(origin)
             for number, frame in enumerate(frames[1:]):
-                due = recorder.origin_ns + round((number + 0.5) / FPS * 1e9)
-                time.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
-                feeder.present(frame)
-                if number in (3, 6):
-                    device.forget()
+                if number in (3, 6):  # the others were taken
+                    await_ticks(recorder, number + 1)
+                feeder.present(frame, at_ns=origin + round((number + 0.5) / FPS * 1e9))
             recording = recorder.stop(8 / FPS)
         finally:
             recorder.close()

@@ -19,7 +19,7 @@ import cffi
 import numpy as np
 import pytest
 from support import content
-from support.feeder import Feeder, Frame, host, record
+from support.feeder import Feeder, Frame, await_ticks, host, record
 
 from harness.checks import access_units, check_recording
 from harness.errors import RecorderError
@@ -110,6 +110,7 @@ def test_a_recorder_that_is_behind_loses_nothing():
             feeder.present(frame)
             time.sleep(1 / 60)
         lib.uis_recorder_stop(recorder, 0)
+        stopped = lib.uis_now_ns() - origin
         written = lib.uis_recorder_ticks(recorder)
         tick = ffi.new("uis_tick *")
         taken = []
@@ -119,7 +120,7 @@ def test_a_recorder_that_is_behind_loses_nothing():
         assert [index for index, _, _ in taken] == list(range(len(taken)))
         assert sum(size for _, _, size in taken) > 3 * 12288, "or the ring never was full"
         assert written < len(taken), "or nobody had to wait"
-        assert all(ticks < 300_000_000 for _, ticks, _ in taken)
+        assert all(ticks < stopped for _, ticks, _ in taken)
 
 
 def test_a_keyframe_on_request_and_the_end_said_ahead(tmp_path: Path):
@@ -129,16 +130,17 @@ def test_a_keyframe_on_request_and_the_end_said_ahead(tmp_path: Path):
         try:
             recorder.start()
             recorder.end_at(0.4)
-            time.sleep(0.12)
+            await_ticks(recorder, 3)
             recorder.request_keyframe()
-            time.sleep(0.4)
+            await_ticks(recorder, 8)
+            time.sleep(0.1)
             assert recorder.ticks == 8
             recording = recorder.stop(0.4)
         finally:
             recorder.close()
     assert recording.error == ""
     keys = [tick.index for tick in recording.ticks if tick.keyframe]
-    assert len(keys) == 2 and keys[0] == 0 and keys[1] in (3, 4)
+    assert len(keys) == 2 and keys[0] == 0 and 3 <= keys[1] < 8
 
 
 # --- what the other process may do ---------------------------------------------------------
@@ -341,13 +343,16 @@ def test_a_host_that_is_killed_ends_the_recording_with_a_sentence(tmp_path: Path
         try:
             with child(ring):
                 feeder.present(noise(1)[0])
-                time.sleep(0.1)  # it holds that frame when it dies
+                until = time.monotonic() + 20
+                while ring.held_frame() is None and time.monotonic() < until:
+                    time.sleep(0.01)
+                assert ring.held_frame() is not None, "when it dies it holds that frame"
             with child(ring) as process:
                 feeder.present(noise(1)[0])
                 recorder.start()
-                time.sleep(0.3)
+                await_ticks(recorder, 3)
                 process.send_signal(signal.SIGKILL)
-                until = time.monotonic() + 3
+                until = time.monotonic() + 20
                 while not recorder.failed and time.monotonic() < until:
                     time.sleep(0.02)
             recording = recorder.stop()
