@@ -9,14 +9,15 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import Popen
 
 import av
 import pytest
+from support.programs import Programs
 from support.traces import Watch, processes
 
 from harness.browser import find_browser
@@ -36,11 +37,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+programs = Programs()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     watch = Watch()
     yield
-    assert not watch.new()
+    left = watch.new()
+    programs.end()  # what runs after a test that failed would disturb the next one
+    assert not left
 
 
 def scenario(folder: Path, text: str) -> Path:
@@ -49,24 +55,9 @@ def scenario(folder: Path, text: str) -> Path:
     return path
 
 
-def start(folder: Path, path: Path, *arguments: str, **environment: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "harness.cli",
-            "run",
-            str(path),
-            "--output",
-            str(folder / "out"),
-            *arguments,
-        ],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def start(folder: Path, path: Path, *arguments: str, **environment: str) -> Popen[str]:
+    command = [sys.executable, "-m", "harness.cli", "run", path, "--output", folder / "out"]
+    return programs.start([*command, *arguments], environment)
 
 
 def run(folder: Path, path: Path, *arguments: str, **environment: str) -> tuple[int, str]:
@@ -186,14 +177,22 @@ def test_a_display_in_use(folder: Path):
         assert f"display {display.name} is in use" in output
 
 
-def await_recording(folder: Path, seconds: float = 2.0) -> None:
-    """Until the stream's file grows, and a little longer."""
-    stream = folder / "out" / "case" / "live_spliced.mkv"
-    until = time.monotonic() + 60
-    while not stream.exists():
-        assert time.monotonic() < until, "the recording never began"
-        time.sleep(0.1)
-    time.sleep(seconds)
+def coded(stream: Path) -> int:
+    """Pictures in a file that is being written."""
+    try:
+        with av.open(str(stream)) as container:
+            return sum(packet.size > 0 for packet in container.demux(video=0))
+    except (OSError, IndexError, av.FFmpegError):
+        return 0  # not there, or not yet its head
+
+
+def await_recording(folder: Path, name: str = "case") -> None:
+    """Until the stream's file holds a dozen pictures."""
+    stream = folder / "out" / name / "live_spliced.mkv"
+    until = time.monotonic() + 90
+    while (pictures := coded(stream)) < 12:
+        assert time.monotonic() < until, f"{pictures} pictures after a minute and a half"
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -225,22 +224,12 @@ def test_ctrl_c_with_two_workers(folder: Path):
     names = ("one", "two")
     for name in names:
         scenario(folder, LONG).rename(folder / f"{name}.yaml")
-    process = subprocess.Popen(
+    process = programs.start(
         [sys.executable, "-m", "pytest", "-n", "2", "--at-once", "2", "--recordings", "out", "."],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
+        folder=folder,
     )
     for name in names:
-        (folder / "out").mkdir(exist_ok=True)
-        stream = folder / "out" / name / "live_spliced.mkv"
-        until = time.monotonic() + 90
-        while not stream.exists():
-            assert time.monotonic() < until, "the recording never began"
-            time.sleep(0.1)
-    time.sleep(2)
+        await_recording(folder, name)
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=90)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
@@ -269,7 +258,7 @@ def test_chrome_dies(folder: Path):
 
 def test_a_killed_harness_leaves_a_playable_file_and_the_next_run_cleans_up(folder: Path):
     process = start(folder, scenario(folder, LONG))
-    await_recording(folder, 3.0)
+    await_recording(folder)
     process.kill()
     process.communicate(timeout=30)
     assert pictures(folder) > 10

@@ -11,8 +11,10 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
+from support.programs import Programs
 from support.traces import Watch
 
 pytestmark = pytest.mark.chrome
@@ -39,11 +41,16 @@ NOTHING = {
 }
 
 
+programs = Programs()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     watch = Watch()
     yield
-    assert not watch.new()
+    left = watch.new()
+    programs.end()  # what runs after a test that failed would disturb the next one
+    assert not left
 
 
 @pytest.fixture
@@ -54,16 +61,9 @@ def scenario(tmp_path: Path) -> Path:
     return path
 
 
-def start(scenario: Path, output: str, *arguments: str, **environment: str) -> subprocess.Popen:
-    out = scenario.parent / output
-    return subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", "run", scenario, "--output", out, *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def start(scenario: Path, output: str, *arguments: str, **environment: str) -> Popen[str]:
+    command = [sys.executable, "-m", "harness.cli", "run", scenario]
+    return programs.start([*command, "--output", scenario.parent / output, *arguments], environment)
 
 
 def run(scenario: Path, output: str, *arguments: str, **environment: str) -> tuple[int, str]:

@@ -62,18 +62,20 @@ def test_a_killed_worker_gives_its_turn_back(tmp_path: Path) -> None:
     worker = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "turns")], stdout=subprocess.PIPE, text=True
     )
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "taken\n"
-    waiting = Turns(1, tmp_path / "turns")
-    taken = threading.Event()
+    with worker:
+        try:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "taken\n"
+            waiting = Turns(1, tmp_path / "turns")
+            taken = threading.Event()
 
-    def wait() -> None:
-        waiting.take()
-        taken.set()
+            def wait() -> None:
+                waiting.take()
+                taken.set()
 
-    threading.Thread(target=wait, daemon=True).start()
-    assert not taken.wait(0.5)
-    worker.kill()
-    worker.wait()
+            threading.Thread(target=wait, daemon=True).start()
+            assert not taken.wait(0.5)
+        finally:
+            worker.kill()
     assert taken.wait(10)
     waiting.give_back()
