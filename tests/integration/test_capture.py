@@ -48,6 +48,7 @@ def test_captured_pixels_equal_a_page_screenshot(tmp_path: Path, width, height, 
         for change in ("box.style.background = '#f40'", "box.style.left = '611px'"):
             seen = len(shot.damages)
             shot.page.evaluate(change)
+            shot.await_frame()
             shot.settle()
             # Chrome presents the whole view once more some seconds after a load, so any
             # of the presents that followed may be that one; the change's own is partial.
@@ -96,7 +97,7 @@ def test_popups_are_not_captured_and_a_resize_is(tmp_path: Path):
         session.send(
             "Browser.setWindowBounds", {"windowId": window, "bounds": {"width": 640, "height": 480}}
         )
-        shot.page.wait_for_timeout(500)
+        shot.until(lambda: shot.newest is not None and shot.newest.shape == (480, 640, 3))
         shot.settle()
         assert shot.newest is not None
         assert shot.newest.shape == (480, 640, 3)
@@ -109,8 +110,10 @@ def test_capture_goes_on_after_the_gpu_process_died(tmp_path: Path):
         shot.page.goto((tmp_path / "p.html").as_uri())
         shot.settle()
         shot.kill_gpu_process()
-        shot.page.wait_for_timeout(2500)
+        shot.await_frame()  # the next one's
+        shot.settle()
         shot.page.evaluate("box.style.background = '#0f0'")
+        shot.await_frame()
         assert_equals_screenshot(shot)
 
 

@@ -269,7 +269,10 @@ def test_a_keyframe_on_request(recording: Record, tmp_path: Path) -> None:
     with recording(open="page.html", site=tmp_path, clips=CLIPS, ready="body.ready") as session:
         with session.phase("still"):
             session.wait(1)
+        recorder = session._session.recorder
+        done = recorder.ticks
         session.request_keyframe()  # nothing moves yet
+        done_then = recorder.ticks
         session.wait(0.5)
         session.page.evaluate("play()")
         session.wait(1)
@@ -278,7 +281,8 @@ def test_a_keyframe_on_request(recording: Record, tmp_path: Path) -> None:
     ticks = session.result.recording.ticks
     first, still, playing = (tick for tick in ticks if tick.keyframe)
     assert (first.index, still.tick_class) == (0, TickClass.UNCHANGED)
-    assert abs(still.time - session.spans[0].end) < 3 / 24, "on the next tick"
+    # One may have been half done.
+    assert done <= still.index <= done_then + 1, "on the next tick"
     # Chrome may paint the video's first frame late, but not that late.
     assert {tick.picture for tick in ticks[still.index - 6 : still.index]} == {Picture.NONE}
     regions = [tick.region_idr for tick in ticks if tick.index > playing.index]

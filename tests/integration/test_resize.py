@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,7 @@ body{margin:0;overflow:hidden;font:20px sans-serif}
 video{position:absolute;left:48px;top:32px;width:320px;height:180px;object-fit:cover}
 p{position:absolute;right:8px;bottom:0;margin:0}</style><p>corner</p>
 <video muted loop autoplay src=/media/bigbuckbunny.mp4></video>"""
-SETTLING = 0.5  # seconds from a resize to the page at rest, but for its video
+RESTING = 12  # ticks on which nothing but the video moves: the page is at rest
 
 
 class Stay(NamedTuple):
@@ -66,11 +67,35 @@ def await_video(running: Session) -> None:
     running.page.wait_for_function("document.querySelector('video').currentTime > 0", polling=50)
 
 
-def stay(running: Session, seconds: float = 1.2) -> Stay:
-    running.wait(SETTLING)
+def stay(running: Session, changed_after: float | None = None) -> Stay:
+    """Until the page is at rest but for its video, and then until the video has moved for a
+    while. `changed_after`: what the page does only begins then, seconds of the recording."""
+    begin = running.recorder.elapsed if changed_after is None else changed_after
+
+    def classes(start: float) -> list[TickClass]:
+        return [tick.tick_class for tick in running.recorder._ticks if tick.time >= start]
+
+    def until(done: Callable[[], bool]) -> None:
+        end = time.monotonic() + 30
+        while not done():
+            assert time.monotonic() < end, [kind.name for kind in classes(begin)[-RESTING:]]
+            running.wait(0.05)
+
+    if changed_after is not None:
+        until(lambda: TickClass.CHANGED in classes(begin))
+    until(
+        lambda: len(classes(begin)) > RESTING and TickClass.CHANGED not in classes(begin)[-RESTING:]
+    )
     start = running.recorder.elapsed
-    running.wait(seconds)
+    until(lambda: classes(start).count(TickClass.VIDEO_ONLY) >= 16)
     return Stay(*running.browser.window, start, running.recorder.elapsed)
+
+
+def resized(running: Session, width: int, height: int) -> Stay:
+    before = running.recorder.elapsed
+    running.resize(width, height)
+    assert running.page.evaluate("[innerWidth, innerHeight]") == [width, height]
+    return stay(running, before)
 
 
 def judged(running: Session) -> tuple[Result, list[Tick]]:
@@ -124,9 +149,7 @@ def test_shrinks_and_grows_twice_while_a_video_plays(tmp_path: Path) -> None:
     with session(tmp_path) as running:
         stays = [stay(running)]
         for size in ((640, 360), (WIDTH, HEIGHT), (420, 540), (640, 300), (WIDTH, HEIGHT)):
-            running.resize(*size)
-            assert running.page.evaluate("[innerWidth, innerHeight]") == list(size)
-            stays.append(stay(running))
+            stays.append(resized(running, *size))
         result, ticks = judged(running)
         assert running.browser.window == (WIDTH, HEIGHT)
     assert [tick.index for tick in ticks if tick.keyframe] == [0]
@@ -158,10 +181,8 @@ def test_shrinks_and_grows_twice_while_a_video_plays(tmp_path: Path) -> None:
 def test_a_window_that_cuts_the_video(tmp_path: Path) -> None:
     with session(tmp_path) as running:
         first = stay(running)
-        running.resize(240, 130)
-        cut = stay(running)
-        running.resize(WIDTH, HEIGHT)
-        last = stay(running)
+        cut = resized(running, 240, 130)
+        last = resized(running, WIDTH, HEIGHT)
         _, ticks = judged(running)
     for when, (right, bottom) in ((first, (368, 224)), (cut, (240, 144)), (last, (368, 224))):
         moving = [t for t in during(ticks, when) if t.tick_class is TickClass.VIDEO_ONLY]
@@ -196,9 +217,7 @@ def test_sizes_that_cannot_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(WIDTH, HEIGHT), (640, 360)], ids=["whole", "smaller"])
 def test_a_page_crashes_and_is_recovered(tmp_path: Path, size: tuple[int, int]) -> None:
     with session(tmp_path) as running:
-        if size != (WIDTH, HEIGHT):
-            running.resize(*size)
-        before = stay(running)
+        before = stay(running) if size == (WIDTH, HEIGHT) else resized(running, *size)
         running.crash_page(1.5)
         assert running.browser.dead == "the page crashed"
         with pytest.raises(BrowserError, match="the page crashed"):
@@ -212,7 +231,7 @@ def test_a_page_crashes_and_is_recovered(tmp_path: Path, size: tuple[int, int]) 
         assert old.is_closed() and running.page is not old
         assert running.page.url == old.url
         await_video(running)
-        after = stay(running)
+        after = stay(running, recovered_at)
         running.page.mouse.move(100, 100)  # it can be used
         assert running.page.evaluate("[innerWidth, innerHeight]") == list(size)
         result, ticks = judged(running)
@@ -244,9 +263,10 @@ def test_capture_follows_a_smaller_window_into_a_new_gpu_process(tmp_path: Path)
         shot.settle()
         presented = shot.ring.counters().presented
         shot.kill_gpu_process()
-        shot.page.wait_for_timeout(2500)
-        shot.page.evaluate("document.querySelector('p').textContent = 'again'")
+        shot.await_frame()  # the next one's
         shot.settle()
+        shot.page.evaluate("document.querySelector('p').textContent = 'again'")
+        shot.await_frame()
         assert shot.ring.counters().presented > presented
         assert shot.newest is not None
         assert shot.newest.shape == (360, 640, 3)

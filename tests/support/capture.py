@@ -6,7 +6,8 @@ import contextlib
 import io
 import os
 import signal
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,19 @@ class Capture:
             waited += 0.05
             still = 0.0 if self.drain() else still + 0.05
             assert waited < limit, "the page never came to rest"
+
+    def until(self, done: Callable[[], bool], limit: float = 20.0) -> None:
+        """Takes frames until `done` says so."""
+        end = time.monotonic() + limit
+        while not done():
+            assert time.monotonic() < end, f"not within {limit:g} s"
+            self.page.wait_for_timeout(50)
+            self.drain()
+
+    def await_frame(self) -> None:
+        """Until one more frame has come."""
+        seen = len(self.sequences)
+        self.until(lambda: len(self.sequences) > seen)
 
     def screenshot(self) -> Image:
         """The page as Chrome's own screenshot shows it."""
