@@ -67,6 +67,7 @@ MOUSE_SHORTEST, MOUSE_LONGEST = 0.15, 0.4  # seconds of one way
 MOUSE_SPEED = 2500.0  # pixels a second, in between
 NOTCH = 100  # pixels of one wheel notch
 
+_NO_MATCH = "no element matched"
 _WAIT = "wait for what is in the way, or raise the timeout"
 # What Playwright's log of a failed wait says, what that means to a person, and what to do.
 _REASONS = (
@@ -133,6 +134,7 @@ class StepRunner:
     mouse_speed: float = MOUSE_SPEED
     _mouse: tuple[float, float] = field(default=(0.0, 0.0), init=False)
     _crashed: bool = field(default=False, init=False)
+    _found: Locator | None = field(default=None, init=False)  # by this step, under the mouse
 
     def run(self, step: BaseStep, where: str) -> None:
         """Plays one step; `where` is the phase as a message names it.
@@ -144,13 +146,28 @@ class StepRunner:
         with self.around(step.subject):
             try:
                 self._check_alive()
+                self._found = None
                 self._play(step, time.monotonic() + timeout, where)
             except _Failure as failure:
                 raise self._error(step, where, str(failure), failure.remedy) from failure
             except PlaywrightError as error:
                 self._check_alive()
-                reason, remedy = _explained(error, timeout)
+                reason, remedy = self._late(error, timeout) or _explained(error, timeout)
                 raise self._error(step, where, reason, remedy) from error
+
+    def _late(self, error: PlaywrightError, timeout: float) -> tuple[str, str] | None:
+        """Reason and remedy where the mouse was taken to the element, and little time was left
+        then: too little for Playwright to have found out anything. None: it did find out."""
+        if self._found is None or not isinstance(error, PlaywrightTimeout):
+            return None
+        reason = _explained(error, timeout)[0]
+        if not reason.startswith(_NO_MATCH):
+            return None
+        within = f"within {format_duration(timeout)}"
+        with contextlib.suppress(PlaywrightError):
+            if not self._found.is_enabled(timeout=1000):
+                return f"the element is disabled {within}", "wait for what enables it"
+        return f"the element was there, but the page was not done with it {within}", _WAIT
 
     def ask(self, expectation: PageExpectation, timeout: float) -> Answer:
         """Waits at most `timeout` seconds for the page to show this. Raises BrowserError when
@@ -346,6 +363,7 @@ class StepRunner:
         """Takes the mouse to the middle of the one visible element that matches."""
         locator = resolve(self.page, element)
         locator.wait_for(state="visible", timeout=_left(until))
+        self._found = locator
         locator.scroll_into_view_if_needed(timeout=_left(until))
         # A way takes time and the element may move meanwhile: then one more, shorter way.
         for _ in range(2):
@@ -501,7 +519,7 @@ def _explained(error: PlaywrightError, timeout: float) -> tuple[str, str]:
                 return f"{meaning} {within}", remedy
         if "to be visible" in text and "locator resolved to hidden" in text:
             return f"the element stayed hidden {within}", _CHECK_SELECTOR
-        return f"no element matched {within}", _CHECK_SELECTOR
+        return f"{_NO_MATCH} {within}", _CHECK_SELECTOR
     for name in ("Unexpected token", "Unknown engine", "is not a valid", "parsing css selector"):
         if name in text:
             return f"not a selector: {first}", "write it as Playwright's selectors"
