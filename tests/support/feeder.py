@@ -144,19 +144,34 @@ def record(
             recorder.start(origin)
             through = 0  # ticks that the last frame in the ring needs
             for number, (frame, now) in enumerate(frames):
+                if frame is None:
+                    continue
                 if now != videos:
                     assert number + 1 - through >= QUIET, "the videos change too soon"
                     await_ticks(recorder, through)
                     ring.set_regions(now)
                     videos = now
-                if frame is not None:
-                    await_ticks(recorder, number + 2 - ahead)
-                    # In the middle of the tick's interval, far from its edges.
-                    feeder.present(frame, damage, at_ns=origin + round((number + 0.5) / fps * 1e9))
-                    through = number + 2
+                await_ticks(recorder, number + 2 - ahead)
+                # In the middle of the tick's interval, far from its edges.
+                feeder.present(frame, damage, at_ns=origin + round((number + 0.5) / fps * 1e9))
+                through = number + 2
             return recorder.stop((len(frames) + 0.5) / fps)
         finally:
             recorder.close()
+
+
+def spaced(
+    frames: Sequence[tuple[Frame | None, Sequence[VideoRegion]]],
+) -> list[tuple[Frame | None, Sequence[VideoRegion]]]:
+    """The session with QUIET ticks wherever the videos of the next frame are other ones."""
+    out: list[tuple[Frame | None, Sequence[VideoRegion]]] = []
+    videos = frames[0][1]
+    for frame, now in frames:
+        if frame is not None and now != videos:
+            out += [(None, now)] * QUIET
+            videos = now
+        out.append((frame, now))
+    return out
 
 
 def await_ticks(recorder: Recorder, count: int) -> None:

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 from support import content
-from support.feeder import record
+from support.feeder import record, spaced
 from support.taping import FIRST_TICK_NS, header, make_tape
 
 from harness.cli import main
@@ -107,7 +107,7 @@ def test_two_replays_are_one_file(tape: Path, tmp_path: Path):
 def test_a_replay_is_the_live_recording(tmp_path: Path):
     frames = story() + story()[1:]
     with open_spool(tmp_path) as spool:
-        live = record(tmp_path / "live.mkv", frames[1:], first=frames[0][0], spool=spool)
+        live = record(tmp_path / "live.mkv", spaced(frames[1:]), first=frames[0][0], spool=spool)
         path = tmp_path / f"live{SUFFIX}"
         write_tape(path, header(W, H, fps=48, unseen_drops=live.unseen_drops), spool)
     again = replay(Tape.open(path), live.settings, tmp_path / "again.mkv")
