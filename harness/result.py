@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .captured import CapturedPicture
+from .causes import causes_of
 from .checks import CheckResult, Status, check_recording
 from .errors import HarnessError, RecorderError
 from .failure_table import failure_table
@@ -123,6 +124,8 @@ def conclude(
         pictures=not quick,
         captured=evidence.captured,
         tape=evidence.tape,
+        filed_under=[cause.category for cause in causes_of(failure, verdicts, checks)],
+        headroom=result.headroom or "",
     )
     if not problems:
         recording.digests.path.unlink(missing_ok=True)  # evidence only where something failed
