@@ -48,9 +48,9 @@ _NO_FRAMES = (
 )
 _MARK = {Status.PASSED: "✔", Status.FAILED: "✘", Status.NOT_RUN: "–"}  # noqa: RUF001
 _CLASS_COLOUR = {
-    TickClass.UNCHANGED: "#6b7683",
+    TickClass.UNCHANGED: "#7a8695",
     TickClass.VIDEO_ONLY: "#56b4e9",
-    TickClass.CHANGED: "#e69f00",
+    TickClass.CHANGED: "#ffb52e",
 }
 
 
@@ -209,8 +209,8 @@ def _timeline(metrics: Metrics) -> Iterator[str]:
         yield f'<span><i{hatched} style="background-color:{colour}"></i>{kind.name}</span>'
     yield (
         '<span>◆ keyframe</span><span>◇ a region starts over</span><span style="color:#ff7a45">'
-        '✖ present dropped &nbsp; ▼ problem</span><span><i style="background:#8ea3b8"></i>'
-        'encode</span><span><i style="background:#cc79a7"></i>splice</span>'
+        '✖ present dropped &nbsp; ▼ problem</span><span><i style="background:#7389a3"></i>'
+        'encode</span><span><i style="background:#ffc2e0"></i>splice</span>'
         "<span>bytes: square-root scale</span></p>"
     )
 

@@ -5,12 +5,12 @@ const KINDS = ["unread", "skip", "P 16\u00d716", "P 16\u00d78", "P 8\u00d716", "
 // Of every kind the group that is drawn alike.
 const GROUP = [0, 1, 2, 2, 2, 2, 2, 3, 3, 4];
 const GROUPS = [
-  ["not read", "#cc79a7", 0.75], ["skip", null, 0], ["inter", "#56b4e9", 0.42],
-  ["intra", "#e69f00", 0.6], ["I_PCM", "#d55e00", 0.85],
+  ["not read", "#ff5fa8", 0.75], ["skip", null, 0], ["inter", "#56b4e9", 0.42],
+  ["intra", "#f0b030", 0.6], ["I_PCM", "#c84a00", 0.85],
 ];
 const REFERENCES = [
-  ["intra", "#e69f00", 0.6], ["LTR 0", "#56b4e9", 0.42], ["LTR 1", "#2fc79a", 0.42],
-  ["several", "#f0e442", 0.6], ["not named", "#cc79a7", 0.75],
+  ["intra", "#f0b030", 0.6], ["LTR 0", "#56b4e9", 0.42], ["LTR 1", "#b6f27c", 0.42],
+  ["several", "#ffffff", 0.6], ["not named", "#ff5fa8", 0.75],
 ];
 const MODES = [
   ["slice", "slice map", "s"], ["reference", "references", "r"], ["owner", "owners", "w"],
