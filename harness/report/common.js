@@ -13,6 +13,9 @@ const COLOURS = {
 };
 const FLAG = {keyframe: 1, regionStart: 2, fallback: 4, deblocked: 8};
 
+// At links no page stands beside an attachment that a report shows in a frame.
+const LINKED = window.top === window && /^(file|https?):$/.test(location.protocol);
+
 function bytesOf(base64) {
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
@@ -46,6 +49,22 @@ function phaseAt(data, tick) {
 
 function problemsAt(data, tick) {
   return data.problems.filter(([first, end]) => tick >= first && tick < end).map((p) => p[2]);
+}
+
+// The next CHANGED tick behind (1) or before (-1) `tick`; null: there is none.
+function nextChanged(data, tick, direction) {
+  const classes = data.ticks.class;
+  for (let t = tick + direction; t >= 0 && t < classes.length; t += direction) {
+    if (classes[t] === 2) return t;
+  }
+  return null;
+}
+
+// The next tick at which a problem begins, likewise.
+function nextProblem(data, tick, direction) {
+  const firsts = [...new Set(data.problems.map((p) => p[0]))].sort((a, b) => a - b);
+  const found = direction > 0 ? firsts.find((t) => t > tick) : firsts.findLast((t) => t < tick);
+  return found === undefined ? null : found;
 }
 
 function flagNames(flags) {

@@ -110,8 +110,9 @@ def write_report(
     )
     shown = [(title, text) for title, parts in sections if (text := "".join(parts))]
     body = (
-        *_outcome(metrics, checks, verdicts, broken, viewer, filed_under, headroom),
+        *_head(metrics, viewer),
         _contents([title for title, _ in shown]),
+        *_outcome(checks, verdicts, broken, viewer, filed_under, headroom),
         said,
         *(f'<h2 id="{_anchor(title)}">{title}</h2>{text}' for title, text in shown),
         data_block("facts", packed(data)),
@@ -120,8 +121,16 @@ def write_report(
     (folder / "report.html").write_text(text, encoding="utf-8")
 
 
+def _head(metrics: Metrics, viewer: str | None) -> Iterator[str]:
+    yield f"<h1>{escape(metrics.scenario)}</h1>"
+    yield f'<div class="faint">{metrics.width}×{metrics.height}, {metrics.fps} ticks/s, '  # noqa: RUF001
+    yield f"{metrics.total.duration:.1f} s"
+    if viewer:
+        yield f' · <a href="{escape(viewer)}" target="viewer">step through the stream</a>'
+    yield "</div>"
+
+
 def _outcome(
-    metrics: Metrics,
     checks: Sequence[CheckResult],
     verdicts: Sequence[Verdict],
     broken: str,
@@ -135,12 +144,6 @@ def _outcome(
         told.append(f"{len(failed)} of the expectations and checks did not pass.")
         if not broken:
             told.append(finding(failed))
-    yield f"<h1>{escape(metrics.scenario)}</h1>"
-    yield f'<div class="faint">{metrics.width}×{metrics.height}, {metrics.fps} ticks/s, '  # noqa: RUF001
-    yield f"{metrics.total.duration:.1f} s"
-    if viewer:
-        yield f' · <a href="{escape(viewer)}" target="viewer">step through the stream</a>'
-    yield "</div>"
     if told:
         yield '<div class="banner bad">'
         if filed_under:
