@@ -109,7 +109,8 @@ def conclude(
     write_ticks(folder / "ticks.csv", recording.ticks)
     mp4 = folder / "live_spliced.mp4"
     video = mp4 if remux_to_mp4(recording.stream, mp4) else None
-    outcome = {"passed": not problems, "problems": problems}
+    filed_under = [cause.category for cause in causes_of(failure, verdicts, checks)]
+    outcome = {"passed": not problems, "problems": problems, "filed_under": filed_under}
     headroom = {"headroom": result.headroom, "usage": str(evidence.usage or "")}
     write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome | headroom)
     broken = "interrupted" if quick else str(result.failure or "")
@@ -124,7 +125,7 @@ def conclude(
         pictures=not quick,
         captured=evidence.captured,
         tape=evidence.tape,
-        filed_under=[cause.category for cause in causes_of(failure, verdicts, checks)],
+        filed_under=filed_under,
         headroom=result.headroom or "",
     )
     if not problems:
