@@ -78,6 +78,14 @@ def test_the_page_is_drawn_and_holds_no_markup_of_others(tmp_path: Path) -> None
     assert heights == sorted(heights, reverse=True) and len(set(heights)) == 3
     assert circles[2].findtext("title") == ("3 Mbit/s at 000000000000, 2026-11-03T02:17:00+00:00")
     assert "bitrate: 3 Mbit/s (+50.0 %)" in page
+    texts = [text.text for text in first.findall("text")]
+    assert texts == ["2026-11-01", "2026-11-03", "3", "1"]
+    assert "3 runs, lower is better" in page
+    # What is seen by pointing can be read without.
+    values = page.split("<details>")[1]
+    assert values.index("<td>2026-11-03 02:17<td>000000000000<td>3") < values.index(
+        "<td>2026-11-01"
+    )
 
 
 def test_nothing_kept_and_nowhere_to_write(tmp_path: Path) -> None:
