@@ -129,7 +129,9 @@ def _curve(series: Series) -> str:
         for (x, y), p in zip(places, series.points, strict=True)
     )
     last = series.points[-1]
-    first_day, last_day = (html.escape(p.when[:10]) for p in (series.points[0], last))
+    days = [point.when.replace("T", " ") for point in (series.points[0], last)]
+    length = 16 if days[0][:10] == days[1][:10] else 10  # of one day the times
+    first_day, last_day = (html.escape(day[:length]) for day in days)
     axes = f'<text x="{_LEFT}" y="{_HEIGHT - 4}">{first_day}</text>'
     if len(values) > 1:
         axes += f'<text x="{_WIDTH - _MARGIN}" y="{_HEIGHT - 4}" class="end">{last_day}</text>'
@@ -140,9 +142,7 @@ def _curve(series: Series) -> str:
         f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" class="end">{_number(value)}</text>'
         for value, y in marks
     )
-    change = ""
-    if len(values) > 1 and values[-2]:
-        change = f" ({(values[-1] / values[-2] - 1) * 100:+.1f} %)"
+    change = f" ({_change(*values[-2:], series.unit)})" if len(values) > 1 and values[-2] else ""
     label = f"{series.name}: {_number(last.value)} {series.unit}{change}"
     return (
         f"<figure><figcaption><b>{html.escape(label)}</b> "
@@ -150,6 +150,15 @@ def _curve(series: Series) -> str:
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(label)}">'
         f'{axes}<polyline points="{line}"/>{dots}</svg>{_values(series)}</figure>'
     )
+
+
+def _change(before: float, now: float, unit: str) -> str:
+    """In percent, but where a unit is a ratio already: percent of percent mislead."""
+    if unit == "%":
+        return f"{now - before:+.1f} points"
+    if unit == "dB":
+        return f"{now - before:+.2f} dB"
+    return f"{(now / before - 1) * 100:+.1f} %"
 
 
 def _told(series: Series) -> str:
@@ -176,7 +185,7 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:24px auto;paddin
 color:#1c2430;background:#fff}h1{font-size:24px}h2{font-size:16px;margin:28px 0 8px}
 .row{display:grid;grid-template-columns:repeat(auto-fill,minmax(320px,1fr));gap:14px}
 figure{margin:0;border:1px solid #dde2e8;border-radius:6px;padding:8px 10px}
-h2{overflow-wrap:anywhere}small,summary,th,.hint{color:#5a6675}svg{display:block;width:100%}
+h2{overflow-wrap:anywhere}small,summary,th,.hint{color:#5a6675}small{display:block}svg{display:block;width:100%}
 text{font-size:10.5px;fill:#5a6675}.end{text-anchor:end}summary{font-size:13px;cursor:pointer}
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;width:100%}
 th{font-weight:500;text-align:left}td:last-child,th:last-child{text-align:right}
