@@ -93,6 +93,8 @@ class Viewer {
       ariaLabel: "Picture with the map of its macroblocks"});
     this.stage = element("div", {className: "stage"}, this.screen, this.over);
     this.stage.style.aspectRatio = `${d.width} / ${d.height}`;
+    // As large as leaves room for what stands above and below.
+    this.stage.style.width = `min(100%, calc(max(240px, 100vh - 215px) * ${d.width / d.height}))`;
     this.note = element("div", {className: "note", hidden: true});
     this.strip = element("canvas", {className: "strip", title: "Click to go to a tick", tabIndex: 0,
       role: "slider", ariaLabel: "Tick", ariaValueMin: "0", ariaValueMax: String(this.count - 1)});
