@@ -64,8 +64,9 @@ GPU_BUNDLE ?= $(REPORTS)/gpu-bundle
 gpu-bundle: $(VENV)/.installed ## gpu-check for a host without package registries, in parts (Debian, root)
 	VENV=$(VENV) scripts/gpu-bundle.sh $(GPU_BUNDLE)
 
+# Some of them: make screenshots RUN=FOLDER PICTURES="allure-test summary"
 screenshots: report ## the report's pages as pictures for docs/
-	$(BIN)/python scripts/report_screenshots.py $(REPORTS) $(RUN) docs/pictures
+	$(BIN)/python scripts/report_screenshots.py $(REPORTS) $(RUN) docs/pictures $(PICTURES)
 
 test: setup ## all tests: units, real Chrome, scenarios
 	scripts/run-tests.sh $(BIN)/python $(ARGS)
