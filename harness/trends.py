@@ -142,7 +142,11 @@ def _curve(series: Series) -> str:
         f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" class="end">{_number(value)}</text>'
         for value, y in marks
     )
-    change = f" ({_change(*values[-2:], series.unit)})" if len(values) > 1 and values[-2] else ""
+    change = (
+        f" ({_change(values[-2], values[-1], series.unit)})"
+        if len(values) > 1 and values[-2]
+        else ""
+    )
     label = f"{series.name}: {_number(last.value)} {series.unit}{change}"
     return (
         f"<figure><figcaption><b>{html.escape(label)}</b> "

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Error, FrameLocator, Page, sync_playwright
 from support.seeds import SEEDS
 
 from harness.allure_report import RESULTS_NAME
@@ -114,18 +114,22 @@ def test_the_page_shows_everything_offline(reports: Path, watched: Watched) -> N
 def test_timeline_and_viewer_work_inside_the_page(reports: Path, watched: Watched) -> None:
     """Allure by itself shows pages that are attached without their scripts, in a slit."""
     page = watched.page
-    page.goto((reports / "allure" / "index.html").as_uri())
-    page.get_by_test_id("tree-leaf-title").first.click()
-    page.get_by_text("Attachments", exact=False).first.click()
-    page.get_by_text("report", exact=True).first.click()
-    report = page.frame_locator("[data-testid=html-attachment-preview] iframe")
+
+    def attached(name: str) -> FrameLocator:
+        page.goto("about:blank")
+        page.goto((reports / "allure" / "index.html").as_uri())
+        page.get_by_test_id("tree-leaf-title").first.click()
+        page.get_by_text("Attachments", exact=False).first.click()
+        page.get_by_text(name, exact=True).first.click()
+        # Allure keeps open what was open before.
+        return page.frame_locator("[data-testid=html-attachment-preview] iframe").last
+
+    report = attached("report")
     report.locator("body[data-ready]").wait_for()
     report.locator(".failures a").first.click()
     assert report.locator("#timeline .detail").get_attribute("data-tick") == "12"
-    page.get_by_text("report", exact=True).first.click()  # closes it
 
-    page.get_by_text("stream, picture by picture", exact=True).first.click()
-    viewer = page.frame_locator("[data-testid=html-attachment-preview] iframe")
+    viewer = attached("stream, picture by picture")
     viewer.locator("body[data-ready][data-drawn='0']").wait_for()
     viewer.locator("button", has_text="next problem").click()
     viewer.locator("body[data-tick='12'][data-drawn='1']").wait_for()
