@@ -35,6 +35,8 @@ HAVE_RUN = $(or $(RUN),$(error nothing was recorded in $(REPORTS)/ yet; what to 
 report: $(VENV)/.installed $(REPORT_TOOLS) summary trends ## render the last run: Allure, one file, offline
 	$(WITH_HISTORY) node reports/render.mjs $(HAVE_RUN)/allure-results $(REPORTS)/allure \
 	  $(REPORTS)/summary.html $(REPORTS)/trends.html
+	@# Once more, so that the summary leads to the page that is there now.
+	@$(BIN)/harness summary $(RUN) --output $(REPORTS) > /dev/null
 
 gate: $(REPORT_TOOLS) ## Allure's quality gate on the last run; fails when the run may not pass
 	$(WITH_HISTORY) REPORT_RESULTS=$(abspath $(HAVE_RUN)/allure-results) \
@@ -62,8 +64,9 @@ GPU_BUNDLE ?= $(REPORTS)/gpu-bundle
 gpu-bundle: $(VENV)/.installed ## gpu-check for a host without package registries, in parts (Debian, root)
 	VENV=$(VENV) scripts/gpu-bundle.sh $(GPU_BUNDLE)
 
+# Some of them: make screenshots RUN=FOLDER PICTURES="allure-test summary"
 screenshots: report ## the report's pages as pictures for docs/
-	$(BIN)/python scripts/report_screenshots.py $(REPORTS) $(RUN) docs/pictures
+	$(BIN)/python scripts/report_screenshots.py $(REPORTS) $(RUN) docs/pictures $(PICTURES)
 
 test: setup ## all tests: units, real Chrome, scenarios
 	scripts/run-tests.sh $(BIN)/python $(ARGS)

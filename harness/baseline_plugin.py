@@ -14,7 +14,7 @@ import pytest
 
 from . import options
 from .baseline import Commit, ScenarioMetrics, Storage, check_save_name
-from .errors import BaselineError
+from .errors import BaselineError, BaselineRegression
 from .movement import (
     Comparison,
     Outcome,
@@ -29,10 +29,6 @@ from .tolerance import Tolerance, parse_option, parse_tolerance
 _NAME = "uisplice-baselines"
 _LATEST = ""
 _OUTPUT = "uisplice_baselines"  # the key in a worker's output
-
-
-class BaselineRegression(AssertionError):
-    """A scenario whose numbers left their tolerances; the message is the table."""
 
 
 def add_options(parser: pytest.Parser) -> None:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .baseline_plugin import BaselineRegression
 from .checks import CheckResult, Status
 from .errors import (
     BaselineError,
+    BaselineRegression,
     BrowserError,
     CaptureError,
     EnvironmentProblem,

@@ -65,3 +65,7 @@ class TapeError(HarnessError):
 
 class BaselineError(HarnessError):
     """A baseline is missing, damaged, or of another environment."""
+
+
+class BaselineRegression(AssertionError):
+    """A scenario whose numbers left their baseline's tolerances; the message is the table."""

@@ -8,7 +8,7 @@ from typing import Literal, TypedDict
 
 from .causes import Blame, Cause, cause_line, causes_of
 from .checks import Status
-from .failure_table import MUST_PASS, failure_rows
+from .failure_table import failure_rows, finding
 from .result import Result
 from .scenario import Scenario
 
@@ -56,11 +56,7 @@ def headline(file: str, result: Result | None, error: BaseException | None) -> s
     wrong = failure_rows(result.verdicts, result.checks) if result else []
     if error is not None or not wrong:
         return f"{file}: {(str(error) or type(error).__name__).splitlines()[0]}"
-    phase, name, measured, limit, *_, look = wrong[0]
-    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-    if limit == MUST_PASS:  # a check: it has a finding rather than a measure
-        return f"{file}: {name} {measured}: {look}{more}"
-    return f"{file}: {phase}: {name} {limit}: measured {measured}{more}"
+    return f"{file}: {finding(wrong)}"
 
 
 def explain(scenario: Scenario, result: Result | None, error: BaseException | None) -> Explanation:

@@ -11,6 +11,7 @@ from .verdict import WHOLE, Verdict
 FAILURE_HEAD = ("phase", "expectation", "measured", "limit", "margin", "ticks", "where to look")
 MUST_PASS = "must pass"
 """The limit of a check, as a row has it."""
+_NOT_RUN = "not run: "
 
 
 def failure_rows(verdicts: Sequence[Verdict], checks: Sequence[CheckResult]) -> list[list[str]]:
@@ -36,6 +37,17 @@ def failure_rows(verdicts: Sequence[Verdict], checks: Sequence[CheckResult]) -> 
     return rows
 
 
+def finding(rows: Sequence[Sequence[str]]) -> str:
+    """The first of `failure_rows` as one line, with how many more there are."""
+    phase, name, measured, limit, *_, look = rows[0]
+    more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+    if limit == MUST_PASS:  # a check: it has a finding rather than a measure
+        return f"{name} {measured}: {look}{more}"
+    if not measured.startswith(_NOT_RUN):
+        measured = f"measured {measured}"
+    return f"{phase}: {name} {limit}: {measured}{more}"
+
+
 def failure_table(verdicts: Sequence[Verdict], checks: Sequence[CheckResult]) -> str:
     """The table as plain text with aligned columns; empty when everything passed."""
     rows = failure_rows(verdicts, checks)
@@ -48,7 +60,7 @@ def failure_table(verdicts: Sequence[Verdict], checks: Sequence[CheckResult]) ->
 
 def _measured(verdict: Verdict) -> str:
     not_run = verdict.status is Status.NOT_RUN
-    return f"not run: {verdict.measured}" if not_run else verdict.measured
+    return _NOT_RUN + verdict.measured if not_run else verdict.measured
 
 
 def _ticks(verdict: Verdict) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .captured import CapturedPicture
+from .causes import causes_of
 from .checks import CheckResult, Status, check_recording
 from .errors import HarnessError, RecorderError
 from .failure_table import failure_table
@@ -108,7 +109,8 @@ def conclude(
     write_ticks(folder / "ticks.csv", recording.ticks)
     mp4 = folder / "live_spliced.mp4"
     video = mp4 if remux_to_mp4(recording.stream, mp4) else None
-    outcome = {"passed": not problems, "problems": problems}
+    filed_under = [cause.category for cause in causes_of(failure, verdicts, checks)]
+    outcome = {"passed": not problems, "problems": problems, "filed_under": filed_under}
     headroom = {"headroom": result.headroom, "usage": str(evidence.usage or "")}
     write_metrics(folder / "metrics.json", metrics, checks, verdicts, outcome | headroom)
     broken = "interrupted" if quick else str(result.failure or "")
@@ -123,6 +125,8 @@ def conclude(
         pictures=not quick,
         captured=evidence.captured,
         tape=evidence.tape,
+        filed_under=filed_under,
+        headroom=result.headroom or "",
     )
     if not problems:
         recording.digests.path.unlink(missing_ok=True)  # evidence only where something failed

@@ -11,7 +11,7 @@ import pytest
 
 from . import baseline_plugin
 from .allure_report import AllureSteps, Explainer, attach, describe, show_replayed
-from .errors import HarnessError, ScenarioError
+from .errors import BaselineRegression, HarnessError, ScenarioError
 from .explanation import PhaseFacts, explain, phase_facts
 from .report import MEASURES_HEAD, measures_row
 from .result import Result
@@ -127,7 +127,7 @@ class ScenarioItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
-        if isinstance(error, (HarnessError, ScenarioFailure, baseline_plugin.BaselineRegression)):
+        if isinstance(error, (HarnessError, ScenarioFailure, BaselineRegression)):
             raised = None if isinstance(error, ScenarioFailure) else error
             explanation = explain(self.scenario, self.result, raised)
             self.config.stash[EXPLAINER].pending = explanation

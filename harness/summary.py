@@ -6,18 +6,22 @@ never came to one. Every text of a scenario is escaped; neither page can be give
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from .allure_report import RESULTS_NAME
 from .baseline import METRICS_NAME
+from .causes import Cause
 from .errors import HarnessError
 from .markup import escape_markdown
 from .verdict import BROKE_OFF, NOT_REACHED
@@ -32,27 +36,30 @@ _MOST_FAILURES = 40
 @dataclass(frozen=True)
 class Row:
     """One scenario of a run. `outcome` is passed, failed, broken (the machine, not the
-    product), skipped or xfailed; `cells` its measures under HEAD; `failures` a line for each
-    thing that did not pass; `headroom` what is to be said where the machine did not keep up;
-    `report` its page, None where nothing was recorded."""
+    product), skipped or xfailed; `cells` its measures under HEAD; `filed_under` the categories
+    of what failed, the most telling first; `failures` a line for each thing that did not pass;
+    `headroom` what is to be said where the machine did not keep up; `report` its page, None
+    where nothing was recorded."""
 
     title: str
     outcome: str
     cells: tuple[str, ...] = ("",) * 6
+    filed_under: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     headroom: str = ""
     report: Path | None = None
 
 
-HEAD = ("unchanged %", "video only %", "changed %", "Mbit/s", "PSNR-Y dB", "dropped")
+HEAD = ("unchanged %", "video only %", "changed %", "Mbit/s", "PSNR-Y dB", "dropped presents")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run: its scenarios, and what it was made with."""
+    """A run: its scenarios, what it was made with, and `made`: of which commit and when."""
 
     rows: tuple[Row, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    made: str = ""
 
     @property
     def verdict(self) -> str:
@@ -71,6 +78,17 @@ class Summary:
         outcomes = {row.outcome for row in self.rows}
         return "passed" in outcomes and not outcomes & {"failed", "broken"}
 
+    @property
+    def wrong(self) -> list[Row]:
+        """What failed or broke; what was excused is not told."""
+        return [row for row in self.rows if row.outcome in ("failed", "broken")]
+
+    @property
+    def reasons(self) -> list[str]:
+        """How many scenarios each category has, the most first: `Product: class shares: 2`."""
+        counts = Counter(row.filed_under[0] for row in self.wrong if row.filed_under)
+        return [f"{category}: {count}" for category, count in counts.most_common()]
+
 
 def summarize(folder: Path) -> Summary:
     """Reads a run's folder. Raises HarnessError where there is none, or nothing in it."""
@@ -79,6 +97,7 @@ def summarize(folder: Path) -> Summary:
             f"{folder} is no folder", "name the folder of a run's recordings, such as reports/demo"
         )
     results = list(_allure_results(folder / RESULTS_NAME))
+    made = _made(folder / RESULTS_NAME, results)
     by_folder = {evidence: result for result in results if (evidence := _evidence(result))}
     rows, environment = [], {}
     for path in sorted(folder.glob(f"**/{METRICS_NAME}")):
@@ -98,7 +117,33 @@ def summarize(folder: Path) -> Summary:
     order = list(_MARK)
     worst = {"failed": 0, "broken": 1}
     rows.sort(key=lambda row: (worst.get(row.outcome, 2 + order.index(row.outcome)), row.title))
-    return Summary(tuple(rows), environment)
+    return Summary(tuple(_told_apart(rows)), environment, made)
+
+
+def _told_apart(rows: Sequence[Row]) -> Iterable[Row]:
+    """Scenarios with one title get the name of their recording's folder behind it."""
+    titles = Counter(row.title for row in rows)
+    for row in rows:
+        if titles[row.title] > 1 and row.report is not None:
+            yield replace(row, title=f"{row.title} ({row.report.parent.name})")
+        else:
+            yield row
+
+
+def _made(folder: Path, results: Sequence[dict[str, Any]]) -> str:
+    """The commit and the times of a run, as far as Allure's results tell."""
+    told = []
+    with contextlib.suppress(OSError):
+        properties = (folder / "environment.properties").read_text(encoding="utf-8")
+        if found := re.search(r"^commit = (.+)$", properties, re.M):
+            told.append(f"commit {found[1]}")
+    times = [float(result[key]) for result in results for key in ("start", "stop") if key in result]
+    if times:
+        begin, end = (
+            datetime.fromtimestamp(t / 1000, timezone.utc) for t in (min(times), max(times))
+        )
+        told.append(f"{begin:%Y-%m-%d %H:%M} to {end:%H:%M} UTC")
+    return ", ".join(told)
 
 
 def _allure_results(folder: Path) -> Iterable[dict[str, Any]]:
@@ -130,7 +175,18 @@ def _never_recorded(result: dict[str, Any]) -> bool:
 
 def _unrecorded(result: dict[str, Any]) -> Row:
     said = _details(result, "message").split("\n\n")[0]
-    return Row(str(result["name"]), str(result["status"]), failures=(said,) if said else ())
+    return Row(
+        str(result["name"]),
+        str(result["status"]),
+        filed_under=_categories(result),
+        failures=(said,) if said else (),
+    )
+
+
+def _categories(result: dict[str, Any]) -> tuple[str, ...]:
+    known = {cause.value: cause.category for cause in Cause}
+    labels = [label["value"] for label in result.get("labels", ()) if label["name"] == "cause"]
+    return tuple(known[value] for value in labels if value in known)
 
 
 def _recorded(path: Path, data: dict[str, Any], result: dict[str, Any] | None) -> Row:
@@ -170,11 +226,14 @@ def _recorded(path: Path, data: dict[str, Any], result: dict[str, Any] | None) -
             failures.insert(0, first)
     elif status != "passed" and not failures:
         failures = [str(problem).split("\n")[0] for problem in outcome["problems"]]
+    # A result knows of baselines, too; there is none where only the recordings are left.
+    filed_under = _categories(result) if result is not None else ()
     report = path.with_name("report.html")
     return Row(
         title=str(data["scenario"]),
         outcome=status,
         cells=cells,
+        filed_under=filed_under or tuple(map(str, outcome.get("filed_under", ()))),
         failures=tuple(failures),
         headroom=str(outcome.get("headroom") or ""),
         report=report if report.is_file() else None,
@@ -186,8 +245,19 @@ def to_markdown(summary: Summary, link: str = "") -> str:
     escape = escape_markdown
     mark = "✅" if summary.passed else "❌"
     lines = [f"## {mark} UI scenarios: {summary.verdict}", ""]
+    if summary.made:
+        lines += [escape(summary.made), ""]
     if link:
         lines += [f"[full report](<{quote(link, safe=':/?#&=%+@~,;-._')}>)", ""]
+    if len(summary.wrong) > 1 and summary.reasons:
+        lines += [f"- {escape(reason)}" for reason in summary.reasons] + [""]
+    told = _told(summary)
+    if told:
+        lines += ["### What did not pass, and where", ""]
+        for title, texts in told:
+            lines += [f"- **{escape(title)}**" if title else "- " + escape(_left_out(summary))]
+            lines += [f"  - {escape(text)}" for text in texts]
+        lines += ["", "### Measured", ""]
     lines += [
         f"| | scenario | {' | '.join(HEAD)} |",
         f"|---|---|{'---:|' * len(HEAD)}",
@@ -198,12 +268,7 @@ def to_markdown(summary: Summary, link: str = "") -> str:
         + " |"
         for row in summary.rows
     ]
-    failed = _failures(summary)
-    if failed:
-        lines += ["", "### What did not pass, and where", ""]
-        lines += [f"- **{escape(title)}**: {escape(text)}" for title, text in failed]
-        lines += _left_out(summary, failed)
-    slow = [row for row in summary.rows if row.headroom]
+    slow = _slow(summary)
     if slow:
         lines += ["", "### The machine", ""]
         lines += [f"- **{escape(row.title)}**: {escape(row.headroom)}" for row in slow]
@@ -223,16 +288,34 @@ _SAID = (
 )
 
 
-def _failures(summary: Summary) -> list[tuple[str, str]]:
-    """What failed or broke, with its scenario's title; what was excused is not told."""
-    wrong = [row for row in summary.rows if row.outcome in ("failed", "broken")]
-    return [(row.title, text) for row in wrong for text in row.failures][:_MOST_FAILURES]
+def _told(summary: Summary) -> list[tuple[str, list[str]]]:
+    """Of each scenario that failed or broke its title with the categories, and what is to be
+    said; an empty title at the end where some of it was left out."""
+    told: list[tuple[str, list[str]]] = []
+    room = _MOST_FAILURES
+    for row in summary.wrong:
+        title = f"{row.title}: {'; '.join(row.filed_under)}" if row.filed_under else row.title
+        texts = list(row.failures[:room])
+        if texts and row.headroom:
+            texts.append(row.headroom)
+        room -= len(row.failures[:room])
+        if texts or not row.failures:
+            told.append((title, texts))
+    if _all_failures(summary) > _MOST_FAILURES:
+        told.append(("", []))
+    return told
 
 
-def _left_out(summary: Summary, failed: Sequence[tuple[str, str]]) -> list[str]:
-    wrong = [row for row in summary.rows if row.outcome in ("failed", "broken")]
-    rest = sum(len(row.failures) for row in wrong) - len(failed)
-    return [f"- and {rest} more; the report has them all"] if rest else []
+def _all_failures(summary: Summary) -> int:
+    return sum(len(row.failures) for row in summary.wrong)
+
+
+def _left_out(summary: Summary) -> str:
+    return f"and {_all_failures(summary) - _MOST_FAILURES} more; the report has them all"
+
+
+def _slow(summary: Summary) -> list[Row]:
+    return [row for row in summary.rows if row.headroom and row not in summary.wrong]
 
 
 _STYLE = """
@@ -241,9 +324,14 @@ color:#1c2430;background:#fff}h1{font-size:24px}h2{font-size:17px;margin-top:28p
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:5px 10px;border-bottom:1px solid #dde2e8;text-align:right}
 th{color:#5a6675;font-weight:500}th:nth-child(-n+2),td:nth-child(-n+2){text-align:left}
-footer{color:#5a6675;margin-top:28px}
+footer{color:#5a6675;margin-top:28px;overflow-wrap:anywhere}td:nth-child(2),li{overflow-wrap:anywhere}
+.wide{overflow-x:auto}.reasons{font-weight:600;list-style:none;padding:0}li ul{margin-bottom:8px}
 @media(prefers-color-scheme:dark){body{color:#dde3ea;background:#0f1318}th,footer{color:#93a1b0}
 th,td{border-color:#262e38}a{color:#7ab8ff}}"""
+
+
+# Pages that `make report` writes beside the summary.
+_BESIDE = {"allure/index.html": "full report", "trends.html": "trends"}
 
 
 def to_html(summary: Summary, beside: Path) -> str:
@@ -251,12 +339,30 @@ def to_html(summary: Summary, beside: Path) -> str:
     escape = html.escape
     mark = "✔" if summary.passed else "✘"
     parts = [
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>UI scenarios</title>'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><title>UI scenarios</title>'
         f"<style>{_STYLE}</style><h1>{mark} UI scenarios: {escape(summary.verdict)}</h1>"
-        "<table><thead><tr><th>outcome<th>scenario"
+        f"<p>{escape(summary.made)}"
+    ]
+    pages = [(name, title) for name, title in _BESIDE.items() if (beside / name).is_file()]
+    parts += [f' · <a href="{name}">{title}</a>' for name, title in pages]
+    parts.append("</p>")
+    if len(summary.wrong) > 1 and summary.reasons:
+        reasons = "".join(f"<li>{escape(reason)}" for reason in summary.reasons)
+        parts.append(f'<ul class="reasons">{reasons}</ul>')
+    told = _told(summary)
+    if told:
+        parts.append("<h2>What did not pass, and where</h2><ul>")
+        for title, texts in told:
+            head = f"<b>{escape(title)}</b>" if title else escape(_left_out(summary))
+            items = "".join(f"<li>{escape(text)}" for text in texts)
+            parts.append(f"<li>{head}<ul>{items}</ul>")
+        parts.append("</ul><h2>Measured</h2>")
+    parts.append(
+        '<div class="wide"><table><thead><tr><th>outcome<th>scenario'
         + "".join(f"<th>{escape(head)}" for head in HEAD)
         + "</thead><tbody>"
-    ]
+    )
     for row in summary.rows:
         title = escape(row.title)
         if row.report is not None:
@@ -266,13 +372,10 @@ def to_html(summary: Summary, beside: Path) -> str:
         parts.append(
             f"<tr><td>{_SIGN.get(row.outcome, '')} {escape(row.outcome)}<td>{title}{cells}"
         )
-    parts.append("</tbody></table>")
-    failed = _failures(summary)
-    slow = [(row.title, row.headroom) for row in summary.rows if row.headroom]
-    for head, entries in (("What did not pass, and where", failed), ("The machine", slow)):
-        if entries:
-            items = "".join(f"<li><b>{escape(t)}</b>: {escape(text)}" for t, text in entries)
-            parts.append(f"<h2>{head}</h2><ul>{items}</ul>")
+    parts.append("</tbody></table></div>")
+    if slow := _slow(summary):
+        items = "".join(f"<li><b>{escape(r.title)}</b>: {escape(r.headroom)}" for r in slow)
+        parts.append(f"<h2>The machine</h2><ul>{items}</ul>")
     facts = [f"{n} {v}" for n, v in summary.environment.items() if v and n in _SAID]
     parts.append(f"<footer>{escape(', '.join(facts))}</footer></html>\n")
     return "".join(parts)

@@ -16,17 +16,19 @@ from typing import Any
 from .baseline import Storage
 from .errors import HarnessError
 
-# What tells most about a recording; unit and factor for showing it.
+_LOWER, _HIGHER = "lower is better", "higher is better"
+# What tells most about a recording; unit and factor for showing it, and which way is good.
 _METRICS = (
-    ("bitrate", "bitrate", "Mbit/s", 1e-6),
-    ("psnr_y", "PSNR-Y", "dB", 1.0),
-    ("shares.unchanged", "UNCHANGED", "%", 1.0),
-    ("shares.video_only", "VIDEO_ONLY", "%", 1.0),
-    ("shares.changed", "CHANGED", "%", 1.0),
-    ("latency.median", "latency, median", "ms", 1.0),
-    ("dropped", "dropped", "presents", 1.0),
+    ("bitrate", "bitrate", "Mbit/s", 1e-6, _LOWER),
+    ("psnr_y", "PSNR-Y", "dB", 1.0, _HIGHER),
+    ("shares.unchanged", "UNCHANGED", "%", 1.0, ""),
+    ("shares.video_only", "VIDEO_ONLY", "%", 1.0, ""),
+    ("shares.changed", "CHANGED", "%", 1.0, ""),
+    ("latency.median", "latency, median", "ms", 1.0, _LOWER),
+    ("dropped", "dropped", "presents", 1.0, _LOWER),
 )
-_WIDTH, _HEIGHT, _MARGIN = 320, 92, 8
+_WIDTH, _HEIGHT, _MARGIN = 320, 118, 8
+_LEFT, _BELOW = 44, 18  # room for the values and the dates of the axes
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,18 @@ class Point:
 @dataclass(frozen=True)
 class Series:
     """A curve: whose (`group`, a scenario and its environment, or the benchmarks of a
-    machine), of what, in which unit, oldest point first."""
+    machine), of what, in which unit, which way is `better`, oldest point first."""
 
     group: str
     name: str
     unit: str
+    better: str
     points: tuple[Point, ...]
 
 
 def baseline_series(storage: Storage) -> tuple[list[Series], list[str]]:
     """A curve for each environment, scenario and metric; and files that cannot be read."""
-    found: dict[tuple[str, str, str], list[Point]] = {}
+    found: dict[tuple[str, str, str, str], list[Point]] = {}
     unread = []
     for run in storage.runs():
         try:
@@ -59,11 +62,11 @@ def baseline_series(storage: Storage) -> tuple[list[Series], list[str]]:
             commit, when = _short(data["commit"]["id"]), str(data["datetime"])
             for scenario in data["scenarios"]:
                 title = f"{scenario['title']} ({scenario['view']}) on {run.environment_id}"
-                for key, name, unit, factor in _METRICS:
+                for key, name, unit, factor, better in _METRICS:
                     value = _at(scenario["total"], key)
                     if value is not None:
                         point = Point(value * factor, commit, when)
-                        found.setdefault((title, name, unit), []).append(point)
+                        found.setdefault((title, name, unit, better), []).append(point)
         except (OSError, ValueError, KeyError, TypeError) as error:
             unread.append(f"{run.path}: {type(error).__name__} {error}")
     return [Series(*key, tuple(points)) for key, points in found.items()], unread
@@ -71,14 +74,15 @@ def baseline_series(storage: Storage) -> tuple[list[Series], list[str]]:
 
 def benchmark_series(folder: Path) -> tuple[list[Series], list[str]]:
     """A curve of the medians for each benchmark that pytest-benchmark kept, by machine."""
-    found: dict[tuple[str, str, str], list[Point]] = {}
+    found: dict[tuple[str, str, str, str], list[Point]] = {}
     unread = []
     for path in sorted(folder.glob("*/*.json"), key=lambda path: (path.parent.name, path.name)):
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             commit, when = _short(data["commit_info"]["id"]), str(data["datetime"])
             for entry in data["benchmarks"]:
-                key = (f"benchmarks on {path.parent.name}", str(entry["name"]), "ms, median")
+                group = f"benchmarks on {path.parent.name}"
+                key = (group, str(entry["name"]), "ms, median", _LOWER)
                 value = float(entry["stats"]["median"]) * 1000
                 found.setdefault(key, []).append(Point(value, commit, when))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -102,10 +106,11 @@ def _number(value: float) -> str:
 
 
 def _curve(series: Series) -> str:
-    """One small picture: line, a dot a run, lowest and highest value at the side."""
+    """One small picture: line, a dot a run, lowest and highest value and the first and last
+    day at the axes; and its values as a table, which needs no pointer."""
     values = [point.value for point in series.points]
     low, high = min(values), max(values)
-    inner_w, inner_h = _WIDTH - 2 * _MARGIN, _HEIGHT - 2 * _MARGIN
+    inner_w, inner_h = _WIDTH - _LEFT - _MARGIN, _HEIGHT - _BELOW - 2 * _MARGIN
     step = inner_w / max(len(values) - 1, 1)
     # A curve that does not move is a line in the middle, not noise blown up.
     span = high - low or 1.0
@@ -113,7 +118,7 @@ def _curve(series: Series) -> str:
 
     def place(number: int, value: float) -> tuple[float, float]:
         share = 0.5 if middle else (value - low) / span
-        return _MARGIN + number * step, _MARGIN + (1 - share) * inner_h
+        return _LEFT + number * step, _MARGIN + (1 - share) * inner_h
 
     places = [place(number, value) for number, value in enumerate(values)]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
@@ -124,15 +129,58 @@ def _curve(series: Series) -> str:
         for (x, y), p in zip(places, series.points, strict=True)
     )
     last = series.points[-1]
-    change = ""
-    if len(values) > 1 and values[-2]:
-        change = f" ({(values[-1] / values[-2] - 1) * 100:+.1f} %)"
+    days = [point.when.replace("T", " ") for point in (series.points[0], last)]
+    length = 16 if days[0][:10] == days[1][:10] else 10  # of one day the times
+    first_day, last_day = (html.escape(day[:length]) for day in days)
+    axes = f'<text x="{_LEFT}" y="{_HEIGHT - 4}">{first_day}</text>'
+    if len(values) > 1:
+        axes += f'<text x="{_WIDTH - _MARGIN}" y="{_HEIGHT - 4}" class="end">{last_day}</text>'
+    marks = (
+        [(low, _MARGIN + inner_h / 2)] if middle else [(high, _MARGIN), (low, _MARGIN + inner_h)]
+    )
+    axes += "".join(
+        f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" class="end">{_number(value)}</text>'
+        for value, y in marks
+    )
+    change = (
+        f" ({_change(values[-2], values[-1], series.unit)})"
+        if len(values) > 1 and values[-2]
+        else ""
+    )
     label = f"{series.name}: {_number(last.value)} {series.unit}{change}"
     return (
         f"<figure><figcaption><b>{html.escape(label)}</b> "
-        f"<small>{_number(low)} to {_number(high)}, {len(values)} runs</small></figcaption>"
+        f"<small>{html.escape(_told(series))}</small></figcaption>"
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(label)}">'
-        f'<polyline points="{line}"/>{dots}</svg></figure>'
+        f'{axes}<polyline points="{line}"/>{dots}</svg>{_values(series)}</figure>'
+    )
+
+
+def _change(before: float, now: float, unit: str) -> str:
+    """In percent, but where a unit is a ratio already: percent of percent mislead."""
+    if unit == "%":
+        return f"{now - before:+.1f} points"
+    if unit == "dB":
+        return f"{now - before:+.2f} dB"
+    return f"{(now / before - 1) * 100:+.1f} %"
+
+
+def _told(series: Series) -> str:
+    count = len(series.points)
+    runs = f"{count} run{'' if count == 1 else 's'}"
+    return f"{runs}, {series.better}" if series.better else runs
+
+
+def _values(series: Series) -> str:
+    """The newest first."""
+    rows = "".join(
+        f"<tr><td>{html.escape(p.when[:16].replace('T', ' '))}<td>{html.escape(p.commit)}"
+        f"<td>{_number(p.value)}"
+        for p in reversed(series.points)
+    )
+    return (
+        "<details><summary>values</summary><table><tr><th>run<th>commit"
+        f"<th>{html.escape(series.unit)}{rows}</table></details>"
     )
 
 
@@ -141,18 +189,28 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:24px auto;paddin
 color:#1c2430;background:#fff}h1{font-size:24px}h2{font-size:16px;margin:28px 0 8px}
 .row{display:grid;grid-template-columns:repeat(auto-fill,minmax(320px,1fr));gap:14px}
 figure{margin:0;border:1px solid #dde2e8;border-radius:6px;padding:8px 10px}
-small{color:#5a6675}svg{display:block;width:100%}
+h2{overflow-wrap:anywhere}small,summary,th,.hint{color:#5a6675}small{display:block}svg{display:block;width:100%}
+text{font-size:10.5px;fill:#5a6675}.end{text-anchor:end}summary{font-size:13px;cursor:pointer}
+table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;width:100%}
+th{font-weight:500;text-align:left}td:last-child,th:last-child{text-align:right}
 polyline{fill:none;stroke:#0072b2;stroke-width:1.5}circle{fill:#0072b2}circle:hover{fill:#d55e00}
-@media(prefers-color-scheme:dark){body{color:#dde3ea;background:#0f1318}small{color:#93a1b0}
+@media(prefers-color-scheme:dark){body{color:#dde3ea;background:#0f1318}small,summary,th,.hint{color:#93a1b0}text{fill:#93a1b0}
 figure{border-color:#262e38}polyline{stroke:#56b4e9}circle{fill:#56b4e9}}"""
 
 
 def to_html(series: Sequence[Series], unread: Sequence[str] = ()) -> str:
     """The page, without scripts; says so where there is nothing to draw."""
     parts = [
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Trends</title>'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><title>Trends</title>'
         f"<style>{_STYLE}</style><h1>Trends</h1>"
     ]
+    if series:
+        parts.append(
+            '<p class="hint">A point is a run that was kept, the change is since the run before. '
+            "Point at it for its commit and value, or open the values. "
+            "<code>harness compare</code> says of two runs what moved, in which phase.</p>"
+        )
     if not series:
         parts.append(
             "<p>Nothing was kept yet: <code>pytest scenarios --baseline-autosave</code> and "

@@ -119,7 +119,8 @@ def _of_class(kind: TickClass, part: Part, above: bool) -> str:
             text += f"; largest {size_text(largest.bytes)} at tick {largest.index}"
         return text
     found = stretches(part.ticks, lambda tick: tick.tick_class is not kind)
-    return f"most others at {_stretch_list(found, _counted(lambda tick: tick.tick_class.name))}"
+    count = _counted(lambda tick: tick.tick_class.name)
+    return f"most of other classes at {_stretch_list(found, count)}"
 
 
 def _of_pictures(kind: Picture, part: Part, above: bool) -> str:

@@ -1,10 +1,10 @@
 """Takes the pictures of the reports that the documentation shows: `make screenshots`.
 
-report_screenshots.py REPORTS RUN FOLDER
+report_screenshots.py REPORTS RUN FOLDER [PICTURE...]
 
 REPORTS is where `make report` wrote, RUN the folder of the run that it rendered; FOLDER gets
 Allure's pages, the summary, the trends, and report, timeline and viewer of the run's largest
-recording.
+recording. Only the pictures that are named are taken, such as `summary`; all where none is.
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ from harness.browser_program import find_browser
 
 _SIZE = {"width": 1100, "height": 760}
 _WIDE = {"width": 1280, "height": 900}
+_wanted: set[str] = set()
 
 
 def _save(png: bytes, path: Path) -> None:
-    """As WebP: a quarter of a PNG."""
+    """As WebP: a quarter of a PNG. Nothing for a picture that is not wanted."""
+    if _wanted and path.stem not in _wanted:
+        return
     with av.open(io.BytesIO(png)) as read:
         frame = next(read.decode(video=0))
     with av.open(str(path), "w", format="webp") as write:
         stream = write.add_stream("libwebp", rate=1)
         stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
         stream.options = {"quality": "80"}
-        still = frame.reformat(format="yuv420p")
+        still = frame.reformat(format="yuv420p", dst_color_range="MPEG")  # as WebP has it
         still.pts = 0
         write.mux(stream.encode(still))
         write.mux(stream.encode(None))
@@ -96,6 +99,7 @@ def main(reports: Path, run: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if len(sys.argv) < 4:
         sys.exit(__doc__)
-    main(*map(Path, sys.argv[1:]))
+    _wanted.update(sys.argv[4:])
+    main(*map(Path, sys.argv[1:4]))

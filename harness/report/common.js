@@ -3,15 +3,18 @@
 
 const CLASSES = ["UNCHANGED", "VIDEO_ONLY", "CHANGED"];
 const PICTURES = ["none", "full", "spliced", "merged"];
-// Okabe and Ito's palette, told apart by colour-blind readers; heights, hatching and the order
-// of their lightness tell the same in grey.
+// After Okabe and Ito, told apart by colour-blind readers (tests/unit/test_colours.py); heights,
+// hatching and the order of their lightness tell the same in grey.
 const COLOURS = {
-  class: ["#6b7683", "#56b4e9", "#e69f00"],
+  class: ["#7a8695", "#56b4e9", "#ffb52e"],
   region: ["#f0e442", "#2fc79a", "#cc79a7", "#ffffff", "#56b4e9", "#e69f00", "#d55e00", "#8fb8ff"],
-  problem: "#ff7a45", encode: "#8ea3b8", splice: "#cc79a7", rate: "#f0e442", dirty: "#ffffff",
+  problem: "#ff7a45", encode: "#7389a3", splice: "#ffc2e0", rate: "#f0e442", dirty: "#ffffff",
   text: "#dde3ea", faint: "#93a1b0", line: "#2b343f", back: "#141a21",
 };
 const FLAG = {keyframe: 1, regionStart: 2, fallback: 4, deblocked: 8};
+
+// At links no page stands beside an attachment that a report shows in a frame.
+const LINKED = window.top === window && /^(file|https?):$/.test(location.protocol);
 
 function bytesOf(base64) {
   const text = atob(base64);
@@ -46,6 +49,22 @@ function phaseAt(data, tick) {
 
 function problemsAt(data, tick) {
   return data.problems.filter(([first, end]) => tick >= first && tick < end).map((p) => p[2]);
+}
+
+// The next CHANGED tick behind (1) or before (-1) `tick`; null: there is none.
+function nextChanged(data, tick, direction) {
+  const classes = data.ticks.class;
+  for (let t = tick + direction; t >= 0 && t < classes.length; t += direction) {
+    if (classes[t] === 2) return t;
+  }
+  return null;
+}
+
+// The next tick at which a problem begins, likewise.
+function nextProblem(data, tick, direction) {
+  const firsts = [...new Set(data.problems.map((p) => p[0]))].sort((a, b) => a - b);
+  const found = direction > 0 ? firsts.find((t) => t > tick) : firsts.findLast((t) => t < tick);
+  return found === undefined ? null : found;
 }
 
 function flagNames(flags) {

@@ -13,12 +13,13 @@ import html
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 escape = html.escape
+_TICK = re.compile(r"\b[0-9]+\.\.[0-9]+\b|\btick [0-9]+\b")
 _NUMBER = re.compile(r"[0-9]+")
 
 
@@ -57,25 +58,30 @@ def page(title: str, styles: Sequence[str], scripts: Sequence[str], body: Iterab
     )
 
 
-def table(
-    head: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    classes: Sequence[str] = (),
-    links: Mapping[int, str] | None = None,
-) -> str:
-    """A table of text; `classes` are the rows' CSS classes. A cell of a column in `links`
-    that begins with a number leads to that address with the number behind it."""
+def tick_links(text: str, address: str) -> str:
+    """Markup of `text` in which `tick 12` and `12..34` lead to `address` with the first
+    tick's number behind it. No address: no links."""
+    if not address:
+        return escape(text)
+    parts, end = [], 0
+    for found in _TICK.finditer(text):
+        number = _NUMBER.search(found[0])
+        assert number
+        parts += [
+            escape(text[end : found.start()]),
+            f'<a href="{escape(address + number[0])}" target="viewer">{escape(found[0])}</a>',
+        ]
+        end = found.end()
+    return "".join([*parts, escape(text[end:])])
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], classes: Sequence[str] = ()) -> str:
+    """A table of text; `classes` are the rows' CSS classes."""
     parts = ["<table><thead><tr>"]
     parts += [f"<th>{escape(h)}</th>" for h in head]
     parts.append("</tr></thead><tbody>")
     for number, row in enumerate(rows):
         parts.append(f'<tr class="{classes[number]}">' if classes else "<tr>")
-        for column, text in enumerate(row):
-            cell = escape(text)
-            begin = _NUMBER.match(text)
-            if begin and links and column in links:
-                address = escape(links[column] + begin[0])
-                cell = f'<a href="{address}" target="viewer">{cell}</a>'
-            parts.append(f"<td>{cell}</td>")
+        parts += [f"<td>{escape(text)}</td>" for text in row]
         parts.append("</tr>")
     return "".join(parts) + "</tbody></table>"

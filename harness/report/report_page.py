@@ -12,11 +12,11 @@ import numpy.typing as npt
 from ..captured import CapturedPicture
 from ..checks import CheckResult, Status, access_units
 from ..errors import TapeError
-from ..failure_table import FAILURE_HEAD, failure_rows
+from ..failure_table import FAILURE_HEAD, failure_rows, finding
 from ..metrics import Metrics
 from ..recorder import Picture, Recording, TickClass
 from ..tape import Tape
-from ..verdict import Verdict
+from ..verdict import WHOLE, Verdict
 from .differences import (
     AMPLIFIED,
     DIFFERENCES,
@@ -25,7 +25,7 @@ from .differences import (
     find_differences,
 )
 from .macroblock_maps import read_maps
-from .markup import data_block, escape, packed, page, table
+from .markup import data_block, escape, packed, page, table, tick_links
 from .measures_table import MEASURES_HEAD, measures_row
 from .pictures import (
     RAMP_CSS,
@@ -48,9 +48,9 @@ _NO_FRAMES = (
 )
 _MARK = {Status.PASSED: "✔", Status.FAILED: "✘", Status.NOT_RUN: "–"}  # noqa: RUF001
 _CLASS_COLOUR = {
-    TickClass.UNCHANGED: "#6b7683",
+    TickClass.UNCHANGED: "#7a8695",
     TickClass.VIDEO_ONLY: "#56b4e9",
-    TickClass.CHANGED: "#e69f00",
+    TickClass.CHANGED: "#ffb52e",
 }
 
 
@@ -66,6 +66,8 @@ def write_report(
     pictures: bool = True,
     captured: Sequence[CapturedPicture] = (),
     tape: Path | None = None,
+    filed_under: Sequence[str] = (),
+    headroom: str = "",
 ) -> None:
     """Writes report.html into `folder` and, beside it, viewer.html for the stream in `mp4`,
     which lies there too. Both are single files that load nothing from elsewhere.
@@ -73,7 +75,9 @@ def write_report(
     `broken` says what broke the recording off, if anything did. `pictures` False: nothing is
     decoded, and there is no viewer (for a run that was interrupted). A stream that cannot be
     read leaves the report without its pictures, and says so. `captured` are frames that were
-    kept when something failed; `tape` has all of them, where there is one.
+    kept when something failed; `tape` has all of them, where there is one. `filed_under` are
+    the titles of the categories of what failed, the most telling first; `headroom` says that
+    the machine did not keep up.
     """
     said = ""
     viewer = None
@@ -94,59 +98,110 @@ def write_report(
             said = f"<p>The stream cannot be shown: {escape(str(error))}</p>"
     decodes = pictures and has_picture and not said
     data = tick_data(metrics, recording.ticks, checks, verdicts) | {"viewer": viewer}
-    body = (
-        *_outcome(metrics, checks, verdicts, broken, viewer),
-        said,
-        f"<h2>Phases</h2>{_phases(metrics)}",
-        *_failures(recording, captured, decode=decodes),
-        *_timeline(metrics),
-        f"<h2>Pictures that are not exact</h2>{different}" if different else "",
-        *_filmstrips(metrics, film, viewer),
-        *_heat_maps(heats, film.last),
-        f'<h2>Stream</h2><video controls preload="metadata" src="{escape(mp4.name)}"></video>'
-        if mp4
-        else "",
+    sections = (
+        ("When it failed", _failures(recording, captured, decode=decodes)),
+        ("Pictures that are not exact", [different]),
+        ("Timeline", _timeline(metrics)),
+        ("Phases", [_phases(metrics, verdicts)]),
+        ("What was on screen", _filmstrips(metrics, film, viewer)),
+        ("Heat maps", _heat_maps(heats, film.last)),
+        ("Stream", [_player(mp4)]),
         *_tables(metrics, checks, verdicts),
+    )
+    shown = [(title, text) for title, parts in sections if (text := "".join(parts))]
+    body = (
+        *_head(metrics, viewer),
+        _contents([title for title, _ in shown]),
+        *_outcome(checks, verdicts, broken, viewer, filed_under, headroom),
+        said,
+        *(f'<h2 id="{_anchor(title)}">{title}</h2>{text}' for title, text in shown),
         data_block("facts", packed(data)),
     )
     text = page(metrics.scenario, ("page.css",), ("common.js", "timeline.js"), body)
     (folder / "report.html").write_text(text, encoding="utf-8")
 
 
-def _outcome(
-    metrics: Metrics,
-    checks: Sequence[CheckResult],
-    verdicts: Sequence[Verdict],
-    broken: str,
-    viewer: str | None,
-) -> Iterator[str]:
-    failed = failure_rows(verdicts, checks)
-    told = [broken] if broken else []
-    if failed:
-        told.append(f"{len(failed)} of the expectations and checks did not pass.")
+def _head(metrics: Metrics, viewer: str | None) -> Iterator[str]:
     yield f"<h1>{escape(metrics.scenario)}</h1>"
     yield f'<div class="faint">{metrics.width}×{metrics.height}, {metrics.fps} ticks/s, '  # noqa: RUF001
     yield f"{metrics.total.duration:.1f} s"
     if viewer:
         yield f' · <a href="{escape(viewer)}" target="viewer">step through the stream</a>'
     yield "</div>"
+
+
+def _outcome(
+    checks: Sequence[CheckResult],
+    verdicts: Sequence[Verdict],
+    broken: str,
+    viewer: str | None,
+    filed_under: Sequence[str],
+    headroom: str,
+) -> Iterator[str]:
+    failed = failure_rows(verdicts, checks)
+    told = [broken] if broken else []
+    if failed:
+        told.append(f"{len(failed)} of the expectations and checks did not pass.")
+        if not broken:
+            told.append(finding(failed))
     if told:
-        yield f'<div class="banner bad">{escape(chr(10).join(told))}</div>'
+        yield '<div class="banner bad">'
+        if filed_under:
+            yield f"<b>{escape('; '.join(filed_under))}</b>\n"
+        yield f"{escape(chr(10).join(told))}</div>"
     else:
         yield '<div class="banner">Every check and expectation passed.</div>'
+    if headroom:
+        yield f'<div class="banner warn">{escape(headroom)}</div>'
     if failed:
-        ticks = FAILURE_HEAD.index("ticks")
-        links = {ticks: f"{viewer}#tick="} if viewer else {}
-        yield f'<div class="text failures">{table(FAILURE_HEAD, failed, links=links)}</div>'
+        yield _failure_table(failed, f"{viewer}#tick=" if viewer else "")
 
 
-def _phases(metrics: Metrics) -> str:
+def _failure_table(rows: Sequence[Sequence[str]], address: str) -> str:
+    """Where to look stands below each row, so that a narrow window holds both."""
+    *head, look = FAILURE_HEAD
+    ticks = FAILURE_HEAD.index("ticks")
+    parts = ['<div class="text failures"><table><thead><tr>', *(f"<th>{h}</th>" for h in head)]
+    parts.append("</tr></thead><tbody>")
+    for *row, place in rows:
+        cells = [escape(text) for text in row]
+        if row[ticks]:  # one tick is a number alone
+            named = row[ticks] if ".." in row[ticks] else f"tick {row[ticks]}"
+            cells[ticks] = tick_links(named, address)
+        parts += ["<tr>", *(f"<td>{cell}</td>" for cell in cells), "</tr>"]
+        if place:
+            parts.append(
+                f'<tr class="look"><td colspan="{len(head)}"><span class="faint">{look}:</span> '
+                f"{tick_links(place, address)}</td></tr>"
+            )
+    return "".join([*parts, "</tbody></table></div>"])
+
+
+def _anchor(title: str) -> str:
+    return "section-" + title.partition(",")[0].lower().replace(" ", "-")
+
+
+def _contents(titles: Sequence[str]) -> str:
+    links = "".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in titles)
+    return f'<nav aria-label="On this page">{links}</nav>'
+
+
+def _phases(metrics: Metrics, verdicts: Sequence[Verdict]) -> str:
+    failed = {v.where for v in verdicts if v.status is Status.FAILED}
     rows = [measures_row(f"{n + 1}  {p.name}", p.measures) for n, p in enumerate(metrics.phases)]
-    return table(MEASURES_HEAD, [*rows, measures_row("whole recording", metrics.total)])
+    classes = ["failed" if phase.name in failed else "" for phase in metrics.phases]
+    whole = "failed" if WHOLE in failed else ""
+    rows.append(measures_row("whole recording", metrics.total))
+    return table(MEASURES_HEAD, rows, [*classes, whole])
+
+
+def _player(mp4: Path | None) -> str:
+    if mp4 is None:
+        return ""
+    return f'<video controls preload="metadata" src="{escape(mp4.name)}"></video>'
 
 
 def _timeline(metrics: Metrics) -> Iterator[str]:
-    yield "<h2>Timeline</h2>"
     if not metrics.total.ticks:
         yield "<p>No tick was recorded.</p>"
         return
@@ -157,8 +212,8 @@ def _timeline(metrics: Metrics) -> Iterator[str]:
         yield f'<span><i{hatched} style="background-color:{colour}"></i>{kind.name}</span>'
     yield (
         '<span>◆ keyframe</span><span>◇ a region starts over</span><span style="color:#ff7a45">'
-        '✖ present dropped &nbsp; ▼ problem</span><span><i style="background:#8ea3b8"></i>'
-        'encode</span><span><i style="background:#cc79a7"></i>splice</span>'
+        '✖ present dropped &nbsp; ▼ problem</span><span><i style="background:#7389a3"></i>'
+        'encode</span><span><i style="background:#ffc2e0"></i>splice</span>'
         "<span>bytes: square-root scale</span></p>"
     )
 
@@ -166,7 +221,6 @@ def _timeline(metrics: Metrics) -> Iterator[str]:
 def _filmstrips(metrics: Metrics, film: Film, viewer: str | None) -> Iterator[str]:
     if not any(film.strips):
         return
-    yield "<h2>What was on screen</h2>"
     for number, (phase, stills) in enumerate(zip(metrics.phases, film.strips, strict=True)):
         yield (
             f'<div class="strip-row"><div class="name">{number + 1}  {escape(phase.name)}'
@@ -203,7 +257,7 @@ def _heat_maps(
         return
     grey = (last.mean(axis=2, keepdims=True) * 0.55).astype(np.uint8).repeat(3, axis=2)
     behind = data_url(grey, quality=55)
-    yield '<h2>Heat maps</h2><div class="heat">'
+    yield '<div class="heat">'
     for title, unit, heat in heats:
         yield (
             f'<figure><div class="stack"><img src="{behind}" alt="the last picture">'
@@ -220,7 +274,6 @@ def _failures(
 ) -> Iterator[str]:
     if not captured:
         return
-    yield "<h2>When it failed</h2>"
     try:
         for found in failures_seen(recording, captured, decode=decode):
             place = "before the first tick" if found.tick is None else f"tick {found.tick}"
@@ -280,7 +333,8 @@ def _decibels(value: float | None) -> str:
 
 def _tables(
     metrics: Metrics, checks: Sequence[CheckResult], verdicts: Sequence[Verdict]
-) -> Iterator[str]:
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """Titles, and what stands below them."""
     m, frames = metrics.total, metrics.frames
     kinds = ", ".join(f"{m.pictures[kind]} {kind}" for kind in ("full", "spliced", "merged"))
     facts = [
@@ -297,12 +351,15 @@ def _tables(
     ]
     expected = [[_MARK[v.status], v.where, v.name, v.limit, v.measured, v.margin] for v in verdicts]
     judged = [[_MARK[c.status], c.name, c.summary] for c in checks]
-    yield '<div class="text"><h2>Expectations</h2>'
     head = ("", "where", "what", "limit", "measured", "margin")
-    yield table(head, expected, [v.status.name.lower() for v in verdicts])
-    yield "<h2>Checks</h2>"
-    yield table(("", "check", "result"), judged, [c.status.name.lower() for c in checks])
-    yield f"</div><h2>Totals</h2>{table(('', '', '', ''), facts)}"
-    yield f"<h2>Times, ms</h2>{table(('', 'median', 'p95', 'max'), times)}"
-    yield '<div class="text"><h2>Environment</h2>'
-    yield table(("", ""), list(metrics.environment.items())) + "</div>"
+    statuses = [v.status.name.lower() for v in verdicts]
+    yield "Expectations", _text(table(head, expected, statuses))
+    statuses = [c.status.name.lower() for c in checks]
+    yield "Checks", _text(table(("", "check", "result"), judged, statuses))
+    yield "Totals", table(("", "", "", ""), facts)
+    yield "Times, ms", table(("", "median", "p95", "max"), times)
+    yield "Environment", _text(table(("", ""), list(metrics.environment.items())))
+
+
+def _text(table_of_text: str) -> str:
+    return f'<div class="text">{table_of_text}</div>'

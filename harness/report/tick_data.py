@@ -34,7 +34,7 @@ def problems(
         if verdict.status is Status.PASSED or verdict.where == WHOLE:
             continue
         if verdict.first_tick < verdict.end_tick:
-            text = f"{verdict.where}: {verdict.name} is {verdict.measured}, {verdict.limit}"
+            text = f"{verdict.where}: {verdict.name}: {verdict.measured}, limit {verdict.limit}"
             found.append(Problem(verdict.first_tick, verdict.end_tick, text))
     for check in checks:
         if check.status is not Status.FAILED:

@@ -3,13 +3,11 @@
 
 const GUTTER = 108;
 const LANES = {
-  marks: [0, 20], phases: [22, 24], classes: [52, 40], events: [96, 24], bytes: [128, 104],
-  times: [242, 66], regions: [318, 72],
+  marks: [0, 18], problems: [18, 14], phases: [36, 24], classes: [66, 40], events: [110, 24],
+  bytes: [142, 104], times: [256, 66], regions: [332, 72], axis: [406, 20],
 };
-const HEIGHT = 396;
+const HEIGHT = 426;
 const OVERVIEW = 40;
-// At links no page stands beside an attachment that a report shows in a frame.
-const LINKED = window.top === window && /^(file|https?):$/.test(location.protocol);
 
 class Timeline {
   constructor(data, box) {
@@ -54,11 +52,14 @@ class Timeline {
     this.range = element("span", {className: "faint"});
     this.hint = element("span", {className: "faint"});
     const tools = element("div", {className: "tools"},
-      button("all", "the whole recording (0)", () => this.view(0, this.count)),
-      button("\u2212", "wider view (-)", () => this.zoom(2)),
-      button("+", "closer view (+)", () => this.zoom(0.5)), this.range, this.hint);
-    this.hint.textContent = "drag to move, Ctrl and wheel to zoom" +
-      (this.data.viewer ? ", click a tick for its picture" : "");
+      button("all", "the whole recording (key 0)", () => this.view(0, this.count)),
+      button("\u2212", "wider view (key -)", () => this.zoom(2)),
+      button("+", "closer view (key +)", () => this.zoom(0.5)),
+      button("next CHANGED", "key c, back \u21e7 c", () => this.show(nextChanged(this.data, this.tick, 1))),
+      button("next problem", "key p, back \u21e7 p", () => this.show(nextProblem(this.data, this.tick, 1))),
+      this.range, this.hint);
+    this.hint.textContent = "drag to move, Ctrl and wheel to zoom; keys \u2190 \u2192 c p + \u2212 0" +
+      (this.data.viewer ? "; click a tick, or Enter, for its picture" : "");
     box.replaceChildren(tools, element("div", {className: "timeline"}, this.detail, this.overview),
       element("div", {className: "tip"}, this.facts, this.screen));
     this.facts.append(element("dt", {textContent: "Point at a tick to see its facts."}));
@@ -98,14 +99,20 @@ class Timeline {
       event.preventDefault();
     }, {passive: false});
     canvas.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const back = event.shiftKey ? -1 : 1;
       const acts = {
         ArrowLeft: () => this.walk(-1), ArrowRight: () => this.walk(1),
+        Home: () => this.walk(-this.count), End: () => this.walk(this.count),
+        c: () => this.show(nextChanged(this.data, this.tick, back)),
+        p: () => this.show(nextProblem(this.data, this.tick, back)),
         "+": () => this.zoom(0.5), "-": () => this.zoom(2), 0: () => this.view(0, this.count),
         Enter: () => this.openPicture(this.tick),
       };
-      if (!(event.key in acts)) return;
+      const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+      if (!act) return;
       event.preventDefault();
-      acts[event.key]();
+      act();
     });
     const jump = (event) => {
       const box = this.overview.getBoundingClientRect();
@@ -153,10 +160,25 @@ class Timeline {
     this.point(tick);
   }
 
+  // Points at a tick and has it in view, close enough to see it; null: nothing to go to.
+  show(tick) {
+    if (tick === null) return;
+    const span = Math.min(this.span, Math.max(this.data.fps * 8, 20));
+    if (span < this.span || tick < this.first || tick >= this.first + this.span) {
+      this.view(tick - span / 2, span);
+    }
+    this.point(Math.max(0, Math.min(this.count - 1, tick)));
+  }
+
   openPicture(tick) {
     if (tick < 0 || !this.data.viewer) return;
     if (LINKED) window.open(`${this.data.viewer}#tick=${tick}`, "viewer");
     else this.hint.textContent = `see tick ${tick} in the stream viewer, attached beside this report`;
+  }
+
+  // Where in the lanes something at `x` is drawn so that an edge does not cut it.
+  inside(x, half) {
+    return Math.max(GUTTER + half, Math.min(GUTTER + this.width - half, x));
   }
 
   point(tick) {
@@ -243,6 +265,7 @@ class Timeline {
     c.fillStyle = COLOURS.back;
     c.fillRect(0, 0, whole, HEIGHT);
     this.label(c, "marks", "marks");
+    if (this.data.problems.length) this.label(c, "problems", "problems");
     this.label(c, "phases", "phases");
     this.label(c, "classes", "class");
     this.label(c, "events", "presents");
@@ -259,6 +282,7 @@ class Timeline {
     c.beginPath();
     c.rect(GUTTER, 0, whole - GUTTER, HEIGHT);
     c.clip();
+    this.drawAxis(c);
     this.drawPhases(c);
     const from = Math.max(0, Math.floor(this.first));
     const end = Math.min(this.count, Math.ceil(this.first + this.span));
@@ -271,6 +295,29 @@ class Timeline {
     c.restore();
   }
 
+  // Lines at round seconds, with their times below; a minute and more as 1:05.
+  drawAxis(c) {
+    const [top] = LANES.axis;
+    const second = this.scale * this.data.fps; // pixels
+    const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600]
+      .find((s) => s * second >= 64) || 7200;
+    const begin = Math.ceil(this.first / this.data.fps / step - 1e-9);
+    const end = (this.first + this.span) / this.data.fps;
+    c.font = "11px system-ui, sans-serif";
+    c.textAlign = "center";
+    for (let n = begin; n * step <= end + 1e-9; n++) {
+      const time = n * step;
+      const x = this.x(time * this.data.fps);
+      c.fillStyle = COLOURS.line;
+      c.fillRect(x, LANES.classes[0], 1, top - LANES.classes[0] + 4);
+      const text = time < 60 ? `${time.toFixed(step < 1 ? 1 : 0)} s`
+        : `${Math.floor(time / 60)}:${(time % 60).toFixed(step < 1 ? 1 : 0).padStart(step < 1 ? 4 : 2, "0")}`;
+      c.fillStyle = COLOURS.faint;
+      c.fillText(text, this.inside(x, c.measureText(text).width / 2 + 2), top + 15);
+    }
+    c.textAlign = "left";
+  }
+
   drawPhases(c) {
     const [top, height] = LANES.phases;
     this.data.phases.forEach(([name, first, end], n) => {
@@ -280,15 +327,11 @@ class Timeline {
       c.fillRect(x, top, right - x, height);
       c.fillStyle = n % 2 ? "#ffffff08" : "#0000";
       c.fillRect(x, top + height, right - x, HEIGHT);
-      c.save();
-      c.beginPath();
       const left = Math.max(x, GUTTER);
-      c.rect(left, top, Math.max(0, right - left - 4), height);
-      c.clip();
       c.fillStyle = COLOURS.text;
       c.font = "12.5px system-ui, sans-serif";
-      c.fillText(`${n + 1}  ${name}`, left + 6, top + 16);
-      c.restore();
+      const room = Math.min(right, GUTTER + this.width) - left - 10;
+      c.fillText(shortened(c, `${n + 1}  ${name}`, `${n + 1}`, room), left + 6, top + 16);
     });
     const [bytes, size] = LANES.bytes;
     c.fillStyle = COLOURS.line;
@@ -392,7 +435,7 @@ class Timeline {
     for (let i = from; i < end; i++) {
       const flags = t.flags[i];
       if (!flags && !t.dropped[i]) continue;
-      const x = this.x(i) + this.scale / 2;
+      const x = this.inside(this.x(i) + this.scale / 2, 6);
       if (flags & (FLAG.keyframe | FLAG.regionStart)) {
         const r = 5;
         c.beginPath();
@@ -444,6 +487,13 @@ class Timeline {
       c.lineTo(GUTTER + this.width, y);
       c.stroke();
       c.setLineDash([]);
+      const text = `one tick: ${budget.toFixed(1)} ms`;
+      c.font = "11px system-ui, sans-serif";
+      c.fillStyle = "#0b0e12cc";
+      const wide = c.measureText(text).width;
+      c.fillRect(GUTTER + this.width - wide - 8, y - 15, wide + 8, 13);
+      c.fillStyle = COLOURS.problem;
+      c.fillText(text, GUTTER + this.width - wide - 4, y - 5);
     }
   }
 
@@ -482,13 +532,15 @@ class Timeline {
 
   drawMarks(c, from, end) {
     const d = this.data;
-    const [phases] = LANES.phases;
+    const [phases, size] = LANES.phases;
+    const [top] = LANES.problems;
     let busy = -1;
     c.font = "12px system-ui, sans-serif";
     for (const [name, time] of d.marks) {
       const x = this.x(time * d.fps);
       c.fillStyle = COLOURS.region[1];
-      c.fillRect(x, 2, 1, HEIGHT);
+      c.fillRect(x, 2, 1, phases - 2); // not through the phases' names
+      c.fillRect(x, phases + size, 1, LANES.axis[0] - phases - size);
       if (x > busy) {
         c.fillText(name, x + 4, 13);
         busy = x + 8 + c.measureText(name).width;
@@ -496,13 +548,13 @@ class Timeline {
     }
     for (const [first, last] of d.problems) {
       if (last < from || first > end) continue;
-      const x = this.x(first) + this.scale / 2;
+      const x = this.inside(Math.max(this.x(first) + this.scale / 2, GUTTER), 6);
       c.fillStyle = COLOURS.problem;
       if (last - first > 1) c.fillRect(this.x(first), phases - 4, this.x(last) - this.x(first), 3);
       c.beginPath();
-      c.moveTo(x - 5, 6);
-      c.lineTo(x + 5, 6);
-      c.lineTo(x, 17);
+      c.moveTo(x - 5, top);
+      c.lineTo(x + 5, top);
+      c.lineTo(x, top + 11);
       c.fill();
     }
   }
@@ -546,13 +598,42 @@ class Timeline {
   }
 }
 
-(async () => {
-  if (!LINKED) {
-    for (const link of document.querySelectorAll("a[target=viewer]")) link.removeAttribute("href");
+// Text that fits into `room` pixels: whole, or its beginning, or `least`, or nothing.
+function shortened(c, text, least, room) {
+  if (c.measureText(text).width <= room) return text;
+  let length = text.length - 1;
+  while (length > least.length + 2 && c.measureText(`${text.slice(0, length)}\u2026`).width > room) length--;
+  if (length > least.length + 2) return `${text.slice(0, length).trimEnd()}\u2026`;
+  return c.measureText(least).width <= room ? least : "";
+}
+
+// In a frame a link would leave it: headings are scrolled to, ticks are shown in the timeline.
+function linkInFrame(timeline) {
+  for (const link of document.querySelectorAll("a[href]")) {
+    const tick = /tick=(\d+)/.exec(link.getAttribute("href"));
+    const place = link.getAttribute("href").startsWith("#") && link.getAttribute("href").slice(1);
+    link.removeAttribute("target");
+    if (!place && (!tick || !timeline)) {
+      link.removeAttribute("href");
+      continue;
+    }
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      if (tick) timeline.show(Number(tick[1]));
+      document.getElementById(place || "section-timeline").scrollIntoView();
+    });
   }
+}
+
+(async () => {
   const box = document.getElementById("timeline");
-  if (!box) return;
   const data = await unpack("facts");
-  if (data.ticks.class.length) window.timeline = new Timeline(data, box);
+  if (box && data.ticks.class.length) window.timeline = new Timeline(data, box);
+  const asked = /^#tick=(\d+)$/.exec(location.hash); // from the viewer
+  if (asked && window.timeline) {
+    window.timeline.show(Number(asked[1]));
+    document.getElementById("section-timeline").scrollIntoView();
+  }
+  if (!LINKED) linkInFrame(window.timeline);
   document.body.dataset.ready = "1";
 })();

@@ -5,12 +5,12 @@ const KINDS = ["unread", "skip", "P 16\u00d716", "P 16\u00d78", "P 8\u00d716", "
 // Of every kind the group that is drawn alike.
 const GROUP = [0, 1, 2, 2, 2, 2, 2, 3, 3, 4];
 const GROUPS = [
-  ["not read", "#cc79a7", 0.75], ["skip", null, 0], ["inter", "#56b4e9", 0.42],
-  ["intra", "#e69f00", 0.6], ["I_PCM", "#d55e00", 0.85],
+  ["not read", "#ff5fa8", 0.75], ["skip", null, 0], ["inter", "#56b4e9", 0.42],
+  ["intra", "#f0b030", 0.6], ["I_PCM", "#c84a00", 0.85],
 ];
 const REFERENCES = [
-  ["intra", "#e69f00", 0.6], ["LTR 0", "#56b4e9", 0.42], ["LTR 1", "#2fc79a", 0.42],
-  ["several", "#f0e442", 0.6], ["not named", "#cc79a7", 0.75],
+  ["intra", "#f0b030", 0.6], ["LTR 0", "#56b4e9", 0.42], ["LTR 1", "#b6f27c", 0.42],
+  ["several", "#ffffff", 0.6], ["not named", "#ff5fa8", 0.75],
 ];
 const MODES = [
   ["slice", "slice map", "s"], ["reference", "references", "r"], ["owner", "owners", "w"],
@@ -93,9 +93,15 @@ class Viewer {
       ariaLabel: "Picture with the map of its macroblocks"});
     this.stage = element("div", {className: "stage"}, this.screen, this.over);
     this.stage.style.aspectRatio = `${d.width} / ${d.height}`;
+    // As large as leaves room for what stands above and below.
+    this.stage.style.width = `min(100%, calc(max(240px, 100vh - 215px) * ${d.width / d.height}))`;
     this.note = element("div", {className: "note", hidden: true});
-    this.strip = element("canvas", {className: "strip", title: "Click to go to a tick"});
-    this.head = element("div", {className: "tick"});
+    this.strip = element("canvas", {className: "strip", title: "Click to go to a tick", tabIndex: 0,
+      role: "slider", ariaLabel: "Tick", ariaValueMin: "0", ariaValueMax: String(this.count - 1)});
+    this.head = element("div", {className: "tick", ariaLive: "polite"});
+    this.standing = element("p", {className: "standing faint"});
+    this.back = element("a", {textContent: "\u2190 report", hidden: !LINKED,
+      title: "this tick in the timeline of report.html, beside this page"});
     this.pill = element("span", {className: "pill"});
     this.facts = element("dl");
     this.mbFacts = element("p", {className: "mb faint"});
@@ -119,17 +125,18 @@ class Viewer {
       button("next \u25b6", "right", () => this.step(1)),
       button("last", "End", () => this.go(this.count - 1)),
       button("next CHANGED", "key c", () => this.nextChanged(1)),
-      button("next problem", "key p", () => this.nextProblem(1)));
+      element("button", {textContent: "next problem", title: "key p",
+        disabled: d.problems.length === 0, onclick: () => this.nextProblem(1)}));
     app.append(
       element("header", {}, element("h1", {textContent: d.title}),
         element("span", {className: "faint", textContent:
           `${d.width}\u00d7${d.height}, ${this.count} ticks at ${d.fps}/s, ` +
-          `${d.pictures.length} pictures`})),
+          `${d.pictures.length} pictures, ${d.problems.length} problems`}), this.back),
       element("main", {},
         element("section", {}, this.note, this.stage, this.strip,
           element("div", {className: "bar"}, moves, this.modes), this.legend),
         element("aside", {}, element("div", {className: "head"}, this.head, this.pill),
-          this.warning, this.facts, this.mbFacts, keys)));
+          this.standing, this.warning, this.facts, this.mbFacts, keys)));
     this.over.addEventListener("mousemove", (event) => this.point(event));
     this.over.addEventListener("mouseleave", () => { this.mbFacts.textContent = ""; });
     const jump = (event) => {
@@ -201,22 +208,13 @@ class Viewer {
     return null;
   }
 
-  nextChanged(direction) {
-    for (let t = this.tick + direction; t >= 0 && t < this.count; t += direction) {
-      if (this.data.ticks.class[t] === 2) return this.go(t);
-    }
-    return null;
-  }
-
-  nextProblem(direction) {
-    const firsts = [...new Set(this.data.problems.map((p) => p[0]))].sort((a, b) => a - b);
-    const to = direction > 0 ? firsts.find((t) => t > this.tick)
-      : firsts.reverse().find((t) => t < this.tick);
-    return to === undefined ? null : this.go(to);
-  }
+  nextChanged(direction) { return this.goIfAny(nextChanged(this.data, this.tick, direction)); }
+  nextProblem(direction) { return this.goIfAny(nextProblem(this.data, this.tick, direction)); }
+  goIfAny(tick) { return tick === null ? null : this.go(tick); }
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === " " && event.target.closest("button, input, a")) return; // presses it
     const back = event.shiftKey ? -1 : 1;
     const acts = {
       ArrowLeft: () => event.shiftKey ? this.go(this.tick - 1) : this.step(-1),
@@ -299,6 +297,14 @@ class Viewer {
     this.head.textContent = `tick ${tick}`;
     this.head.append(element("span", {className: "faint",
       textContent: `${(tick / d.fps).toFixed(2)} s`}));
+    this.strip.ariaValueNow = String(tick);
+    this.back.href = `report.html#tick=${tick}`;
+    const stands = picture >= 0 && d.pictures[picture] < tick;
+    this.standing.hidden = !stands;
+    if (stands) {
+      this.standing.textContent = `No picture was written: picture ${picture} of tick ` +
+        `${d.pictures[picture]} stands, shown with its map.`;
+    }
     const kind = d.ticks.class[tick];
     this.pill.textContent = CLASSES[kind];
     this.pill.style.background = COLOURS.class[kind];

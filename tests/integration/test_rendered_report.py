@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Error, FrameLocator, Page, sync_playwright
 from support.seeds import SEEDS
 
 from harness.allure_report import RESULTS_NAME
@@ -111,6 +111,40 @@ def test_the_page_shows_everything_offline(reports: Path, watched: Watched) -> N
 
 
 @pytest.mark.chrome
+def test_timeline_and_viewer_work_inside_the_page(reports: Path, watched: Watched) -> None:
+    """Allure by itself shows pages that are attached without their scripts, in a slit."""
+    page = watched.page
+
+    def attached(name: str) -> FrameLocator:
+        page.goto("about:blank")
+        page.goto((reports / "allure" / "index.html").as_uri())
+        page.get_by_test_id("tree-leaf-title").first.click()
+        page.get_by_text("Attachments", exact=False).first.click()
+        page.get_by_text(name, exact=True).first.click()
+        # Allure keeps open what was open before.
+        return page.frame_locator("[data-testid=html-attachment-preview] iframe").last
+
+    report = attached("report")
+    report.locator("body[data-ready]").wait_for()
+    report.locator(".failures a").first.click()
+    assert report.locator("#timeline .detail").get_attribute("data-tick") == "12"
+
+    viewer = attached("stream, picture by picture")
+    viewer.locator("body[data-ready][data-drawn='0']").wait_for()
+    viewer.locator("button", has_text="next problem").click()
+    viewer.locator("body[data-tick='12'][data-drawn='1']").wait_for()
+    stage = viewer.locator(".stage").bounding_box()
+    assert stage and stage["height"] > 300
+    assert stage["width"] / stage["height"] == pytest.approx(352 / 256, rel=0.01)
+    # It has an origin of its own: nothing that is attached reaches the report around it.
+    (inside,) = (f for f in page.frames if f.url == "about:srcdoc" and f.locator(".stage").count())
+    assert inside.evaluate("origin") == "null"
+    with pytest.raises(Error, match="cross-origin"):
+        inside.evaluate("parent.document.title")
+    assert watched.wrong == []
+
+
+@pytest.mark.chrome
 def test_categories_and_the_pages_beside_the_tests(reports: Path, watched: Watched) -> None:
     page = watched.page
     page.goto((reports / "allure" / "index.html").as_uri())
@@ -121,6 +155,10 @@ def test_categories_and_the_pages_beside_the_tests(reports: Path, watched: Watch
     page.get_by_test_id("nav-tab-globalAttachments").click()
     for name in ("summary.html", "trends.html"):
         page.get_by_text(name).first.wait_for()
+    page.get_by_text("summary.html").first.click()
+    summary = page.frame_locator("[data-testid=html-attachment-preview] iframe")
+    summary.get_by_role("heading", name="UI scenarios: 4 failed").wait_for()
+    assert summary.locator("a").count() == 0, "nothing that it leads to is in this page"
     assert watched.wrong == []
 
 

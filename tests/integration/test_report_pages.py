@@ -22,6 +22,7 @@ from support.reporting import HEIGHT, HOSTILE, WIDTH, Reported
 from support.ticks import recording as ticks_alone
 from support.ticks import tick
 
+from harness.allure_report import _PLAYER
 from harness.browser_program import find_browser
 from harness.checks import access_units
 from harness.metrics import PhaseSpan, measure
@@ -268,6 +269,19 @@ def test_keys_step_through_the_stream(visit: Open, reported: Reported):
     press("p", reported.verdicts[0].first_tick)
     press("End", len(ticks) - 1)
     press("ArrowLeft", pictures[-2] if pictures[-1] == len(ticks) - 1 else pictures[-1])
+    page.get_by_role("button", name="first").focus()
+    press("Space", 0)  # what has the focus is pressed, nothing is played
+    page.wait_for_timeout(200)
+    settled(page, 0)
+    unchanged = next(t.index for t in ticks if t.tick_class is TickClass.UNCHANGED)
+    page.evaluate("tick => { viewer.go(tick) }", unchanged)
+    settled(page, unchanged)
+    stands = max(n for n in pictures if n < unchanged)
+    assert f"picture {pictures.index(stands)} of tick {stands} stands" in (
+        page.locator(".standing").inner_text()
+    )
+    strip = page.get_by_role("slider")
+    assert strip.get_attribute("aria-valuenow") == str(unchanged)
     for key, mode in (
         ("r", "reference"),
         ("w", "owner"),
@@ -430,6 +444,69 @@ def test_the_report_opens_with_its_cause_its_timeline_and_its_video(
     viewer = opened.value
     settled(viewer, chosen)
     viewer.close()
+
+
+def test_the_timeline_is_walked_by_keys_and_opens_at_a_tick(visit: Open, reported: Reported):
+    address = (reported.folder / "report.html").as_uri()
+    page = visit(address)
+    detail = page.locator("#timeline .detail")
+    detail.focus()
+    classes = [t.tick_class for t in reported.recording.ticks]
+    changed = [n for n, kind in enumerate(classes) if kind is TickClass.CHANGED]
+    problem = reported.verdicts[0].first_tick
+    for key, expected in (
+        ("c", changed[0]),
+        ("c", changed[1]),
+        ("Shift+c", changed[0]),
+        ("p", problem),
+        ("End", len(classes) - 1),
+        ("Shift+p", problem),
+        ("ArrowRight", problem + 1),
+        ("Home", 0),
+    ):
+        page.keyboard.press(key)
+        assert detail.get_attribute("data-tick") == str(expected), key
+    page.get_by_role("button", name="next problem").click()
+    assert detail.get_attribute("data-tick") == str(problem)
+    with page.expect_popup() as opened:
+        detail.press("Enter")
+    viewer = opened.value
+    settled(viewer, problem)
+    viewer.keyboard.press("ArrowRight")
+    settled(viewer, problem + 1)
+    viewer.get_by_role("link", name="report").click()  # and back
+    viewer.wait_for_selector("body[data-ready]")
+    back = viewer.locator("#timeline .detail")
+    assert back.get_attribute("data-tick") == str(problem + 1)
+    box = back.bounding_box()
+    assert box and 0 <= box["y"] < 200
+    viewer.close()
+
+
+def test_the_reports_links_work_where_attachments_are_shown(
+    browser: Browser, reported: Reported, tmp_path: Path
+):
+    """Without neighbours: a tick is shown in the timeline, and nothing leaves the frame."""
+    text = (reported.folder / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "report.html").write_text(_PLAYER.sub("", text), encoding="utf-8")
+    frame = tmp_path / "attachments.html"
+    frame.write_text('<iframe sandbox="allow-scripts" src="report.html" height="600"></iframe>')
+    watch = Watch()
+    page = browser.new_page()
+    watch.on(page)
+    page.goto(frame.as_uri())
+    inside = page.frame_locator("iframe")
+    inside.locator("body[data-ready]").wait_for()
+    first = reported.verdicts[0].first_tick
+    inside.locator(".failures a").first.click()
+    assert inside.locator("#timeline .detail").get_attribute("data-tick") == str(first)
+    inside.locator("nav a", has_text="Checks").click()
+    page.wait_for_timeout(100)
+    box = inside.locator("h2", has_text="Checks").bounding_box()
+    assert box and box["y"] < 300
+    assert len(page.context.pages) == 1 and page.frames[1].url.endswith("report.html")
+    page.close()
+    assert watch.faults == []
 
 
 def test_ten_minutes_scroll_without_drawing_more_than_is_seen(visit: Open, tmp_path: Path):

@@ -4,6 +4,7 @@ decoders; the browser is left out."""
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from support import content
 
 from harness.checks import Status
 from harness.errors import StepError, TapeError
+from harness.failure_table import FAILURE_HEAD
 from harness.metrics import PhaseSpan
 from harness.observer import Observer
 from harness.pipeline import Pipeline
@@ -82,7 +84,11 @@ def test_what_failed_is_in_every_report(tmp_path: Path) -> None:
     assert looks == [psnr.look, keyframes.look]
     report = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "2 of the expectations and checks did not pass." in report
-    assert keyframes.look in report and psnr.look in report
+    text = re.sub(r"<[^>]*>", "", report)  # ticks are links
+    assert keyframes.look in text and psnr.look in text
+    assert text.index("Product: picture quality; Product: another expectation") < text.index(
+        FAILURE_HEAD[0]
+    )
 
 
 def test_a_scenario_that_broke_off(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ them becomes markup. How they behave in a browser: integration/test_report_pages
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import zlib
@@ -24,13 +25,14 @@ from support.ticks import tick
 
 from harness.captured import CapturedPicture, to_planes
 from harness.checks import access_units
+from harness.failure_table import FAILURE_HEAD
 from harness.pipeline import Pipeline
 from harness.recorder import Fault, Picture, RecorderSettings, Rect, TickClass
 from harness.replay import replay
 from harness.report import write_report, write_viewer
 from harness.report.differences import _marked, compare, failures_seen, find_differences
 from harness.report.macroblock_maps import read_maps
-from harness.report.markup import packed, page, table
+from harness.report.markup import packed, page, table, tick_links
 from harness.report.pictures import changed_heat, data_url, heat_image
 from harness.report.viewer_page import map_bytes
 from harness.ring import CapturedFrame, VideoRegion
@@ -90,7 +92,7 @@ def test_no_text_becomes_markup(reported: reporting.Reported, name: str):
         source = attributes.get("src")
         assert source is None or source == "live_spliced.mp4" or source.startswith("data:image/")
         target = attributes.get("href")
-        assert target is None or re.fullmatch(r"viewer\.html(#tick=\d+)?", target)
+        assert target is None or re.fullmatch(r"viewer\.html(#tick=\d+)?|#section-[a-z-]+", target)
     assert all(re.fullmatch(r"[A-Za-z0-9+/=]*", text) for found, text in parsed.scripts if found)
     assert "pwned" not in parsed.scripts[-1][1]
     assert parsed.data("facts")["phases"][0][0] == HOSTILE[1]
@@ -116,8 +118,41 @@ def test_a_mark_in_any_text_is_escaped():
     assert "<script" not in table([text], [[text]]).replace("&lt;", "")
     assert "<" not in packed({"x": HOSTILE})
     assert page(text, (), (), ()).count("<script>") == 1
-    linked = table(["a"], [["12 " + HOSTILE[1]]], links={0: "viewer.html#tick="})
+    linked = tick_links("tick 12 " + HOSTILE[1], "viewer.html#tick=")
     assert linked.count("<a ") == 1 and "<img" not in linked
+
+
+def test_ticks_in_a_sentence_lead_to_the_viewer():
+    text = "most of other classes at ticks 699..749 (31 CHANGED), tick 969 & 1 more; ticks 3"
+    linked = tick_links(text, "viewer.html#tick=")
+    assert re.findall(r'href="([^"]*)"[^>]*>([^<]*)<', linked) == [
+        ("viewer.html#tick=699", "699..749"),
+        ("viewer.html#tick=969", "tick 969"),
+    ]
+    assert html.unescape(re.sub("<[^>]*>", "", linked)) == text
+    assert "<" not in tick_links(text, "")
+
+
+def test_the_page_begins_with_what_failed_and_whether_the_machine_kept_up(
+    reported: reporting.Reported, tmp_path: Path
+):
+    said = reported
+    arguments = (said.recording, said.metrics, said.checks, said.verdicts, "", None)
+    write_report(tmp_path, *arguments, filed_under=["Product: <i>"], headroom="no <b> to spare")
+    text = html.unescape((tmp_path / "report.html").read_text(encoding="utf-8"))
+    first = text[: text.index("<h2")]
+    order = [first.index(word) for word in ("Product: <i>", "did not pass", "no <b> to spare")]
+    order.append(first.index(f">{FAILURE_HEAD[-1]}:<"))
+    assert order == sorted(order)
+    (failed,) = said.verdicts
+    assert f"{failed.where}: {failed.name} {failed.limit}: measured {failed.measured}" in first
+    parsed = Parsed(tmp_path / "report.html")
+    anchors = {a["id"] for tag, a in parsed.elements if tag == "h2"}
+    links = [a["href"] for tag, a in parsed.elements if tag == "a"]
+    assert {link[1:] for link in links if link and link.startswith("#")} == anchors
+    assert "section-timeline" in anchors and len(anchors) >= 6
+    # The phase is marked in the table, too.
+    assert text.count('<tr class="failed">') == 1 + sum(not c.passed for c in said.checks) + 1
 
 
 def test_the_viewers_data_is_the_recordings(reported: reporting.Reported):

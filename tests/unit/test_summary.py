@@ -119,6 +119,7 @@ def test_what_it_says(tmp_path: Path) -> None:
         "look": "most at ticks 4..9",
     }
     wrong["outcome"]["headroom"] = "this machine does not keep up"
+    wrong["outcome"]["filed_under"] = ["Product: class shares", "Product: times"]
     recorded(tmp_path, "wrong", wrong)
     (tmp_path / "killed").mkdir()
     (tmp_path / "killed" / "metrics.json").write_text('{"scenario": ')
@@ -129,12 +130,54 @@ def test_what_it_says(tmp_path: Path) -> None:
     page = to_markdown(summary, "https://ci.example/r?a=1&b=2")
     assert page.startswith("## ❌ UI scenarios: 1 failed, 1 broken, 1 passed\n")
     assert "[full report](<https://ci.example/r?a=1&b=2>)" in page
-    assert (
-        "- **Wrong**: Browse: shares.changed &lt;= 30%: measured 41% (most at ticks 4..9)"
-    ) in page.replace("\\", "")
-    assert "**Wrong**: this machine does not keep up" in page
+    plain = page.replace("\\", "")
+    assert plain.index("- Product: class shares: 1\n") < plain.index(
+        "- **Wrong: Product: class shares; Product: times**\n"
+        "  - Browse: shares.changed &lt;= 30%: measured 41% (most at ticks 4..9)\n"
+    )
+    assert "  - this machine does not keep up\n" in plain
+    # What failed comes first, then what was measured.
+    assert plain.index("- **killed**") < plain.index("| | scenario")
     assert 'href="wrong/report.html"' in to_html(summary, tmp_path)
     assert 'href="../wrong/report.html"' in to_html(summary, tmp_path / "sub")
+
+
+def test_which_run_it_was_and_where_the_other_pages_are(tmp_path: Path) -> None:
+    recorded(tmp_path, "one-a", metrics("Twice"))
+    recorded(tmp_path, "one-b", metrics("Twice"))
+    results = tmp_path / "allure-results"
+    results.mkdir()
+    labels = [{"name": "tag", "value": "scenario"}]
+    for number, start in enumerate((1_764_126_000_000, 1_764_126_600_000)):
+        result = {"name": "x", "status": "passed", "labels": labels}
+        times = {"start": start, "stop": start + 60_000}
+        (results / f"{number}-result.json").write_text(json.dumps(result | times))
+    (results / "environment.properties").write_text("browser = x\ncommit = 12ab <b>\n")
+    summary = summarize(tmp_path)
+    assert summary.made == "commit 12ab <b>, 2025-11-26 03:00 to 03:11 UTC"
+    assert "commit 12ab &lt;b&gt;, 2025" in to_markdown(summary).replace("\\", "")
+    assert [row.title for row in summary.rows] == ["Twice (one-a)", "Twice (one-b)"]
+    assert summary.reasons == []
+    assert "full report" not in to_html(summary, tmp_path)
+    (tmp_path / "allure").mkdir()
+    (tmp_path / "allure" / "index.html").write_text("x")
+    assert '<a href="allure/index.html">full report</a>' in to_html(summary, tmp_path)
+
+
+def test_a_cause_that_only_the_result_knows(tmp_path: Path) -> None:
+    data = metrics("Slow", passed=False, filed_under=["Product: times"])
+    recorded(tmp_path, "slow", data)
+    assert summarize(tmp_path).reasons == ["Product: times: 1"]
+    (tmp_path / "allure-results").mkdir()
+    labels = [("tag", "scenario"), ("cause", "baseline"), ("cause", "of another version")]
+    result = {
+        "name": "Slow",
+        "status": "failed",
+        "statusDetails": {"message": "slow.yaml: worse", "trace": "evidence: out/slow"},
+        "labels": [{"name": name, "value": value} for name, value in labels],
+    }
+    (tmp_path / "allure-results" / "1-result.json").write_text(json.dumps(result))
+    assert summarize(tmp_path).reasons == ["Product: worse than the baseline: 1"]
 
 
 def test_a_long_list_is_cut_and_says_so(tmp_path: Path) -> None:
@@ -142,7 +185,7 @@ def test_a_long_list_is_cut_and_says_so(tmp_path: Path) -> None:
     data["checks"] *= 60
     recorded(tmp_path, "many", data)
     page = to_markdown(summarize(tmp_path))
-    assert page.count("- **Many**: exact") == 39
+    assert page.count("  - exact in FFmpeg") == 39
     assert "- and 21 more; the report has them all" in page
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness.baseline import Storage
 from harness.errors import HarnessError
-from harness.trends import baseline_series, benchmark_series, to_html, write_trends
+from harness.trends import Point, Series, baseline_series, benchmark_series, to_html, write_trends
 
 HOSTILE = '<img src=x onerror=alert(1)>"&amp;</svg>'
 
@@ -78,6 +78,29 @@ def test_the_page_is_drawn_and_holds_no_markup_of_others(tmp_path: Path) -> None
     assert heights == sorted(heights, reverse=True) and len(set(heights)) == 3
     assert circles[2].findtext("title") == ("3 Mbit/s at 000000000000, 2026-11-03T02:17:00+00:00")
     assert "bitrate: 3 Mbit/s (+50.0 %)" in page
+    texts = [text.text for text in first.findall("text")]
+    assert texts == ["2026-11-01", "2026-11-03", "3", "1"]
+    assert "3 runs, lower is better" in page
+    # What is seen by pointing can be read without.
+    values = page.split("<details>")[1]
+    assert values.index("<td>2026-11-03 02:17<td>000000000000<td>3") < values.index(
+        "<td>2026-11-01"
+    )
+
+
+@pytest.mark.parametrize(
+    ("unit", "values", "change"),
+    [
+        ("%", (20.0, 25.0), "+5.0 points"),
+        ("dB", (40.0, 39.5), "-0.50 dB"),
+        ("ms", (2, 1), "-50.0 %"),
+    ],
+)
+def test_a_change_is_told_in_its_unit(unit: str, values: tuple[float, float], change: str) -> None:
+    points = tuple(Point(v, "c", f"2026-11-26T0{n}:17") for n, v in enumerate(values))
+    page = to_html([Series("g", "n", unit, "", points)])
+    assert f"{unit} ({change})" in page
+    assert ">2026-11-26 00:17<" in page and ">2026-11-26 01:17<" in page  # of one day
 
 
 def test_nothing_kept_and_nowhere_to_write(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, tuple[str, str], str
         {"shares": {"unchanged": "80% ± 10%"}},
         "54.17%",
         ("4.17%", "-15.83%"),
-        "most others at ticks 6..15 (10 CHANGED), tick 0 (1 CHANGED)",
+        "most of other classes at ticks 6..15 (10 CHANGED), tick 0 (1 CHANGED)",
     ),
     (
         "Play",
@@ -104,7 +104,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, tuple[str, str], str
         {"shares": {"video_only": ">= 90%"}},
         "83.33%",
         ("3.33%", "-6.67%"),
-        "most others at ticks 44..47 (4 CHANGED)",
+        "most of other classes at ticks 44..47 (4 CHANGED)",
     ),
     (
         "Home",
@@ -128,7 +128,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str, tuple[str, str], str
         {"counts": {"video_only": ">= 1"}},
         "0",
         ("0", "-1"),
-        "most others at ticks 0..23 (13 UNCHANGED, 11 CHANGED)",
+        "most of other classes at ticks 0..23 (13 UNCHANGED, 11 CHANGED)",
     ),
     (
         "Play",

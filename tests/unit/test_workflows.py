@@ -243,7 +243,7 @@ def try_test(command: str) -> None:
 
 
 def try_report(command: str) -> None:
-    assert "reports/render.mjs" in dry_run(command)[-1]
+    assert any("reports/render.mjs" in line for line in dry_run(command))
     assert calls("integration/test_rendered_report.py::reports", "make", "report")
 
 
@@ -404,3 +404,14 @@ def test_a_night_after_the_first_compares(tmp_path: Path) -> None:
         command = done.stdout.replace("\\\n", " ").strip().splitlines()[-1]
         assert ("--baseline-compare" in command) is compares
         assert "--baseline-autosave" in command and '-k "not full_hd"' in command
+
+
+@pytest.mark.parametrize("name", ["push.yml", "nightly.yml"])
+def test_evidence_keeps_the_pages_that_lead_to_it(name: str) -> None:
+    """An artefact's paths lose what they have in common: `reports/`, not `reports/nightly/`."""
+    workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / name).read_text())
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    (evidence,) = (step for step in steps if step.get("name") == "evidence of what failed")
+    paths = evidence["with"]["path"].split()
+    assert {"reports/summary.html", "reports/allure/index.html"} < set(paths)
+    assert f"reports/{name.removesuffix('.yml')}" in paths
