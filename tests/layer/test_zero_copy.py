@@ -146,7 +146,9 @@ def test_the_pool_of_frames(compile_program: Callable[..., Path]):
 
 def test_the_gpus_pixels_are_the_cpus(compile_program: Callable[..., Path]):
     """Dirty map and colour conversion by the committed kernels, bit for bit."""
-    sources = [f"native/src/{name}.c" for name in ("device_pixels", "pixels", "dirty_map")]
+    sources = [
+        f"native/src/{name}.c" for name in ("device_pixels", "pixels", "dirty_map", "row_pool")
+    ]
     ptx = ROOT / "native/src/device_pixels.ptx"
     run_on_gpu(
         compile_program(
