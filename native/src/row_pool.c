@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define PROCESSORS_NEEDED 4
 /* Bands for each thread: contents differ, and so does what a thread gets of its processor. */
 #define BANDS_EACH 4
 
@@ -48,7 +47,7 @@ static void count_processors(void) {
 
 uint32_t uis_row_helpers(void) {
     pthread_once(&counted, count_processors);
-    return processors < PROCESSORS_NEEDED ? 0 : UIS_ROW_HELPERS;
+    return processors < 4 ? 0 : processors < 16 ? 3 : UIS_ROW_HELPERS_MAX;
 }
 
 uis_row_pool *uis_row_pool_open(uint32_t helpers) {

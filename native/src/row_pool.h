@@ -10,7 +10,6 @@
 
 typedef struct uis_row_pool uis_row_pool;
 
-#define UIS_ROW_HELPERS 3 /* threads beside the owner, where there are processors for them */
 #define UIS_ROW_HELPERS_MAX 7
 #define UIS_ROW_BANDS 64 /* more than that are never made of one loop */
 /* Macroblocks of work from which on a loop is shared: more than a picture of 1920x1080 has. In
@@ -22,8 +21,8 @@ typedef struct uis_row_pool uis_row_pool;
 typedef void (*uis_row_function)(void *context, uint32_t band, uint32_t from, uint32_t to);
 
 /* How many helpers pay on this machine: none below four processors, where the page's own
- * process has use for the others. Asked once in a process and kept, so that a sandbox that comes
- * later cannot get in the way. Any thread. */
+ * process has use for the others, then three; seven from sixteen on. Asked once in a process and
+ * kept, so that a sandbox that comes later cannot get in the way. Any thread. */
 uint32_t uis_row_helpers(void);
 
 /* NULL: out of memory. Threads start with the first loop that is worth them, block signals that
