@@ -1,6 +1,6 @@
 #!/bin/sh
 # All tests, in two steps: on all processors the unit tests and those of whole programs that time
-# nothing (reports, tapes that are replayed, pages in a browser, recordings of a page at rest);
+# nothing (reports, tapes that are replayed, recordings of a page at rest);
 # then what needs the machine for itself (a real Chrome that is timed, recordings that are judged,
 # interrupts) one after the other. Both always run.
 # Usage: run-tests.sh PYTHON [PYTEST ARGUMENTS]
@@ -19,7 +19,7 @@ step() {
 
 beside=""
 apart=""
-for name in allure baselines plugin rendered_report report_pages site; do
+for name in allure baselines plugin rendered_report report_pages; do
     beside="$beside tests/integration/test_$name.py"
     apart="$apart --ignore=tests/integration/test_$name.py"
 done

@@ -118,20 +118,25 @@ def hide(page: Page, hidden: bool) -> None:
 
 
 def transitions(page: Page) -> None:
+    """Keeps what transitions begin, with the seconds that they are to take: on a busy machine the
+    page cuts one short that began late, and it never ends."""
     page.evaluate(
         """() => {
-          window.ended = [];
-          document.addEventListener('transitionend', (e) => window.ended.push(
-            [e.target.className.split(' ')[0], e.propertyName, e.elapsedTime]));
+          window.begun = [];
+          document.addEventListener('transitionrun', ({ target, propertyName }) => {
+            const of = target.getAnimations().find((a) => a.transitionProperty === propertyName);
+            const name = target.className.split(' ')[0];
+            if (of) window.begun.push([name, propertyName, of.effect.getTiming().duration / 1000]);
+          });
         }"""
     )
 
 
 def wait_for_transition(page: Page, name: str, what: str) -> float:
-    """The seconds that the last such transition took, by the page's own account."""
+    """The seconds that the last such transition takes, by the browser's own account."""
     return float(
         page.wait_for_function(
-            "([n, w]) => window.ended.filter((e) => e[0] === n && e[1] === w).at(-1)?.[2]",
+            "([n, w]) => window.begun.filter((e) => e[0] === n && e[1] === w).at(-1)?.[2]",
             arg=[name, what],
         ).json_value()
     )
@@ -371,7 +376,10 @@ def test_the_film_begins_behind_a_spinner_and_stalls_where_told(visit: Open) -> 
     stands(page, ".player-video")
     expect(spinner).to_be_hidden()
     plays(page, ".player-video")
-    assert page.evaluate("window.told") == ["waiting", "playing"]
+    # A busy machine may stall again, by itself; the film never pauses.
+    told = page.evaluate("window.told")
+    assert told[:2] == ["waiting", "playing"]
+    assert "pause" not in told
 
 
 def test_a_seek_stalls_where_told(visit: Open) -> None:
