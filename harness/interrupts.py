@@ -28,8 +28,8 @@ def heed_interrupts() -> Iterator[None]:
     also the one of Ctrl-C: the work would go on as if nobody had asked. Such a signal is
     sent again until it strikes code that it can end.
 
-    Does nothing in other threads than the main one, where no signal is handled, and inside
-    another of its kind; SIGTERM keeps a handler that the program has already.
+    Does nothing in other threads than the main one, where no signal is handled. SIGTERM keeps a
+    handler that the program has already, such as that of another of its kind around this one.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

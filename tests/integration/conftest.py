@@ -1,11 +1,25 @@
-"""What several modules of tests look at: one run of scenarios that fail in every way."""
+"""What several modules of tests use: a headless browser, and one run of scenarios that fail in
+every way."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from support.seeds import run_pytest, write_seeds
+
+from harness.browser_program import find_browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Without a display or the layer, for pages that are looked at."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(find_browser()))
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

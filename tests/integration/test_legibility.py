@@ -3,14 +3,12 @@ dark, and no page is wider than a narrow window."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from support import reporting
 
-from harness.browser_program import find_browser
 from harness.summary import Row, Summary
 from harness.summary import to_html as summary_page
 from harness.trends import Point, Series
@@ -77,14 +75,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     series = Series("Menu (1280x720@24) on Chrome-156_llvmpipe", "bitrate", "Mbit/s", "", points)
     (folder / "trends.html").write_text(trends_page([series], ["x: left out"]), encoding="utf-8")
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(find_browser()))
-        yield browser
-        browser.close()
 
 
 def opened(page: Page, address: Path) -> None:

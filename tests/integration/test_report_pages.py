@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import http.server
 import io
@@ -16,14 +17,13 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page
 from support import reporting, streams
 from support.reporting import HEIGHT, HOSTILE, WIDTH, Reported
 from support.ticks import recording as ticks_alone
 from support.ticks import tick
 
 from harness.allure_report import _PLAYER
-from harness.browser_program import find_browser
 from harness.checks import access_units
 from harness.metrics import PhaseSpan, measure
 from harness.muxer import Muxer
@@ -33,14 +33,6 @@ from harness.report.macroblock_maps import PictureMap, read_maps
 from harness.report.viewer_page import map_bytes
 
 pytestmark = pytest.mark.chrome
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(find_browser()))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +52,23 @@ class Watch:
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", lambda told: told.type == "error" and self.faults.append(told.text))
         page.on("request", lambda request: self.requests.append(request.url))
+
+
+@contextlib.contextmanager
+def framed(browser: Browser, document: Path) -> Iterator[tuple[Page, FrameLocator]]:
+    """A document in a frame, as attachments are shown, with the page around it. No page may
+    report a fault."""
+    around = document.parent / "attachments.html"
+    around.write_text(
+        f'<iframe sandbox="allow-scripts" src="{document.name}" height="600"></iframe>'
+    )
+    watch = Watch()
+    page = browser.new_page()
+    watch.on(page)
+    page.goto(around.as_uri())
+    yield page, page.frame_locator("iframe")
+    page.close()
+    assert watch.faults == []
 
 
 Open = Callable[[str], Page]
@@ -400,19 +409,11 @@ def test_a_stream_that_breaks_is_told_and_still_has_its_map(
 def test_the_viewer_works_in_a_frame_as_attachments_are_shown(
     browser: Browser, reported: Reported, tmp_path: Path
 ):
-    frame = tmp_path / "attachments.html"
     shutil.copy(reported.folder / "viewer.html", tmp_path)
-    frame.write_text('<iframe sandbox="allow-scripts" src="viewer.html"></iframe>')
-    watch = Watch()
-    page = browser.new_page()
-    watch.on(page)
-    page.goto(frame.as_uri())
-    inside = page.frame_locator("iframe")
-    inside.locator("body[data-ready][data-drawn='0']").wait_for()
-    inside.locator("button", has_text="next ▶").click()
-    inside.locator("body[data-drawn='1']").wait_for()
-    page.close()
-    assert watch.faults == []
+    with framed(browser, tmp_path / "viewer.html") as (_, inside):
+        inside.locator("body[data-ready][data-drawn='0']").wait_for()
+        inside.locator("button", has_text="next ▶").click()
+        inside.locator("body[data-drawn='1']").wait_for()
 
 
 def test_the_report_opens_with_its_cause_its_timeline_and_its_video(
@@ -489,24 +490,16 @@ def test_the_reports_links_work_where_attachments_are_shown(
     """Without neighbours: a tick is shown in the timeline, and nothing leaves the frame."""
     text = (reported.folder / "report.html").read_text(encoding="utf-8")
     (tmp_path / "report.html").write_text(_PLAYER.sub("", text), encoding="utf-8")
-    frame = tmp_path / "attachments.html"
-    frame.write_text('<iframe sandbox="allow-scripts" src="report.html" height="600"></iframe>')
-    watch = Watch()
-    page = browser.new_page()
-    watch.on(page)
-    page.goto(frame.as_uri())
-    inside = page.frame_locator("iframe")
-    inside.locator("body[data-ready]").wait_for()
-    first = reported.verdicts[0].first_tick
-    inside.locator(".failures a").first.click()
-    assert inside.locator("#timeline .detail").get_attribute("data-tick") == str(first)
-    inside.locator("nav a", has_text="Checks").click()
-    page.wait_for_timeout(100)
-    box = inside.locator("h2", has_text="Checks").bounding_box()
-    assert box and box["y"] < 300
-    assert len(page.context.pages) == 1 and page.frames[1].url.endswith("report.html")
-    page.close()
-    assert watch.faults == []
+    with framed(browser, tmp_path / "report.html") as (page, inside):
+        inside.locator("body[data-ready]").wait_for()
+        first = reported.verdicts[0].first_tick
+        inside.locator(".failures a").first.click()
+        assert inside.locator("#timeline .detail").get_attribute("data-tick") == str(first)
+        inside.locator("nav a", has_text="Checks").click()
+        page.wait_for_timeout(100)
+        box = inside.locator("h2", has_text="Checks").bounding_box()
+        assert box and box["y"] < 300
+        assert len(page.context.pages) == 1 and page.frames[1].url.endswith("report.html")
 
 
 def test_ten_minutes_scroll_without_drawing_more_than_is_seen(visit: Open, tmp_path: Path):
