@@ -95,10 +95,21 @@ class DecodedPictures {
 }
 
 class SoughtPictures {
+  // `seeked` can come before the picture does: on a busy machine a canvas is then given the one
+  // before it. So the video tells which picture it presents, where the browser can.
   constructor(data, video) {
     this.times = data.stream.times;
     this.video = video;
     this.queue = Promise.resolve();
+    this.tells = "requestVideoFrameCallback" in video;
+    this.presented = -1; // seconds: the time of the picture on show
+    this.arrived = () => {};
+    const told = (_, {mediaTime}) => {
+      this.presented = mediaTime;
+      this.arrived();
+      video.requestVideoFrameCallback(told);
+    };
+    if (this.tells) video.requestVideoFrameCallback(told);
   }
 
   get(picture) {
@@ -107,17 +118,31 @@ class SoughtPictures {
     return result;
   }
 
-  seek(picture) {
+  async seek(picture) {
     const from = this.times[picture];
     const until = picture + 1 < this.times.length ? this.times[picture + 1] : from + 0.04;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("the video does not seek")), 15000);
-      this.video.addEventListener("seeked", () => {
-        clearTimeout(timer);
-        resolve(this.video);
-      }, {once: true});
-      this.video.currentTime = (from + until) / 2;
+    const half = (until - from) / 2;
+    const seeked = new Promise((resolve) => {
+      this.video.addEventListener("seeked", resolve, {once: true});
     });
+    this.video.currentTime = from + half;
+    const shown = new Promise((resolve) => {
+      this.arrived = () => Math.abs(this.presented - from) < half && resolve();
+    });
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error("the video does not seek")), 15000);
+    });
+    try {
+      await Promise.race([seeked, late]);
+      if (this.tells) {
+        this.arrived(); // it may be there already
+        await Promise.race([shown, late]);
+      }
+      return this.video;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
@@ -134,6 +159,7 @@ async function openPictures(data, say) {
     } catch { /* said below */ }
   }
   const video = element("video", {muted: true, preload: "auto", src: stream.file});
+  const pictures = new SoughtPictures(data, video);
   const loaded = await new Promise((resolve) => {
     video.addEventListener("loadeddata", () => resolve(true), {once: true});
     video.addEventListener("error", () => resolve(false), {once: true});
@@ -143,7 +169,7 @@ async function openPictures(data, say) {
     : "This browser has no WebCodecs here";
   if (loaded) {
     say(`${why}: pictures come from ${stream.file} beside it, by seeking.`, codecs);
-    return new SoughtPictures(data, video);
+    return pictures;
   }
   say(codecs
     ? `${why}, and ${stream.file} is not beside it: choose that file to see the pictures.`

@@ -151,6 +151,8 @@ class Viewer {
     this.strip.addEventListener("pointermove", (event) => { if (event.buttons & 1) jump(event); });
     document.addEventListener("keydown", (event) => this.key(event));
     window.addEventListener("hashchange", () => this.fromHash());
+    // A video presents nothing in a background tab.
+    document.addEventListener("visibilitychange", () => document.hidden || this.show());
     window.addEventListener("resize", () => { this.drawStrip(); this.drawOver(); });
   }
 

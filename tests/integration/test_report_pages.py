@@ -339,22 +339,59 @@ def without_stream(reported: Reported, folder: Path) -> Path:
     return folder / "viewer.html"
 
 
+def at_its_own_size(page: Page) -> None:
+    """Shows the picture alone, each of its pixels as one of the screen."""
+    page.keyboard.press("n")
+    page.keyboard.press("o")
+    page.evaluate(
+        "w => Object.assign(viewer.stage.style, {width: w + 'px', borderRadius: 0})", WIDTH
+    )
+
+
 def test_a_large_stream_is_sought_in_the_file_beside(
     visit: Open, reported: Reported, tmp_path: Path
 ):
     page = visit(without_stream(reported, tmp_path).as_uri())
     assert "live_spliced.mp4" in page.locator(".note").inner_text()
-    page.keyboard.press("n")
-    page.keyboard.press("o")
-    page.evaluate(  # a pixel of the picture is one of the screen
-        "w => Object.assign(viewer.stage.style, {width: w + 'px', borderRadius: 0})", WIDTH
-    )
+    at_its_own_size(page)
     check_pictures(page, reported, on_screen)
     page.locator("input[type=file]").set_input_files(tmp_path / "live_spliced.mp4")
     page.wait_for_selector(".note", state="hidden")
     page.evaluate("viewer.shownPicture = -1; viewer.go(0)")
     settled(page, 0)
     check_pictures(page, reported)  # WebCodecs on the chosen file
+
+
+def test_a_sought_picture_is_waited_for(visit: Open, reported: Reported, tmp_path: Path):
+    """On a busy machine `seeked` comes before the picture; here it always does."""
+    page = visit(without_stream(reported, tmp_path).as_uri())
+    at_its_own_size(page)
+    page.evaluate(
+        """() => {
+          const {get, set} = Object.getOwnPropertyDescriptor(
+            HTMLMediaElement.prototype, "currentTime");
+          Object.defineProperty(viewer.source.video, "currentTime", {get, set(to) {
+            set.call(this, to);
+            this.dispatchEvent(new Event("seeked"));
+          }});
+        }"""
+    )
+    check_pictures(page, reported, on_screen)
+
+
+def test_a_picture_that_did_not_come_in_the_background_is_asked_for_again(
+    visit: Open, reported: Reported, tmp_path: Path
+):
+    """A page in a background tab is given no pictures of a video."""
+    page = visit(without_stream(reported, tmp_path).as_uri())
+    page.evaluate("() => { viewer.source.get = () => Promise.reject(new Error('hidden')); }")
+    page.evaluate("viewer.go(9)")
+    warning = page.locator(".warning")
+    assert "shows no picture" in warning.inner_text()
+    page.evaluate("delete viewer.source.get")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    settled(page, 9)
+    assert warning.is_hidden() or "shows no picture" not in warning.inner_text()
 
 
 @pytest.fixture
