@@ -2,13 +2,12 @@
 
 import { picture } from "./artwork.js";
 import { CAST, episodes, titles } from "./catalogue.js";
-import { el, pause, release, silentVideo, start } from "./element.js";
+import { arrived, el, release, silentVideo, start } from "./element.js";
 import * as foreground from "./foreground.js";
 import { icon } from "./icons.js";
 import { keepButton, likeButton } from "./mylist.js";
 import { openPlayer } from "./player.js";
 import { random } from "./random.js";
-import { settings } from "./settings.js";
 
 const WIDTH = 850;
 const PICTURE = 478;
@@ -63,7 +62,7 @@ class Detail {
     this.element.querySelector(".detail-close").focus({ preventScroll: true });
     this.element.getBoundingClientRect(); // lays out the closed state, or nothing would open
     this.element.classList.add("open");
-    await pause(settings.detailOpen + 20);
+    await arrived(this.element);
     this.#settled = true;
     if (!this.#open) return;
     this.element.classList.add("settled");
@@ -132,7 +131,7 @@ class Detail {
     this.#open = false;
     this.#video.pause();
     this.element.classList.remove("open", "settled");
-    await pause(settings.detailOpen);
+    await arrived(this.element);
     // What is behind starts again once it can be seen.
     foreground.leave(this);
     release(this.#video);

@@ -39,3 +39,10 @@ export function release(video) {
 
 export const pause = (milliseconds) =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// Resolves when all transitions on and in an element have ended, or were cut short. A timer
+// would cut those short that a busy machine began late.
+export const arrived = (element) => Promise.allSettled(
+  element.getAnimations({ subtree: true })
+    .filter((animation) => animation instanceof CSSTransition)
+    .map((transition) => transition.finished));

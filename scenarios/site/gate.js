@@ -1,9 +1,8 @@
 // The profile gate: who is watching?
 
-import { el, pause } from "./element.js";
+import { arrived, el } from "./element.js";
 import * as foreground from "./foreground.js";
 import { icon } from "./icons.js";
-import { settings } from "./settings.js";
 
 const EYES = '<circle cx="34" cy="42" r="5"/><circle cx="66" cy="42" r="5"/>';
 const MOUTHS = {
@@ -41,7 +40,7 @@ export function showGate(people) {
       gate.classList.add("leaving");
       foreground.leave(view);
       resolve(person);
-      await pause(settings.gateFade);
+      await arrived(gate);
       gate.remove();
     }
     // While profiles are managed, a click gives another face.

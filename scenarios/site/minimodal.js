@@ -1,7 +1,7 @@
 // The preview that grows out of a card under the pointer.
 
 import { picture } from "./artwork.js";
-import { el, pause, release, silentVideo, start } from "./element.js";
+import { arrived, el, release, silentVideo, start } from "./element.js";
 import * as foreground from "./foreground.js";
 import { icon } from "./icons.js";
 import { keepButton, likeButton } from "./mylist.js";
@@ -92,7 +92,7 @@ class Preview {
   async #grow() {
     this.element.getBoundingClientRect(); // lays out the small state, or nothing would grow
     this.element.classList.add("open");
-    await pause(settings.hoverGrow + 20);
+    await arrived(this.element);
     // From here on no transform is left, so the video plays on whole pixels.
     if (!this.#open) return;
     this.element.classList.add("settled");
@@ -107,7 +107,7 @@ class Preview {
     this.element.classList.remove("settled");
     this.element.classList.add("leaving");
     foreground.leave(this);
-    await pause(settings.quick + 10);
+    await arrived(this.element);
     release(this.#video);
     this.element.remove();
   }

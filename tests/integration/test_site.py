@@ -118,11 +118,14 @@ def hide(page: Page, hidden: bool) -> None:
 
 
 def transitions(page: Page) -> None:
-    """Keeps what transitions begin, with the seconds that they are to take: on a busy machine the
-    page cuts one short that began late, and it never ends."""
+    """Keeps what transitions begin, with the seconds that they are to take, and which are cut
+    short."""
     page.evaluate(
         """() => {
           window.begun = [];
+          window.cut = [];
+          document.addEventListener('transitioncancel', ({ target, propertyName }) =>
+            window.cut.push([target.className, propertyName]));
           document.addEventListener('transitionrun', ({ target, propertyName }) => {
             const of = target.getAnimations().find((a) => a.transitionProperty === propertyName);
             const name = target.className.split(' ')[0];
@@ -231,6 +234,7 @@ def test_a_preview_grows_300_ms_after_a_rest_of_400_ms(visit: Open) -> None:
     assert page.evaluate("window.waited") >= 399  # a timer rounds to whole milliseconds
     assert wait_for_transition(page, "preview", "transform") == pytest.approx(0.3)
     plays(page, ".preview-video")
+    assert page.evaluate("window.cut") == []
     # On whole pixels, without a transform.
     box = page.locator(".preview-video").bounding_box()
     assert box is not None
