@@ -277,7 +277,7 @@ def test_a_dead_chrome_cuts_a_wait_short(start: Callable[..., BrowserSession]) -
         began = time.monotonic()
         with pytest.raises(BrowserError, match="Chrome"):
             runner.run(Wait(seconds=20), "P")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15
         with pytest.raises(BrowserError):
             session.check_alive()
     assert profiles() == before

@@ -185,6 +185,11 @@ class DeviceFrames:
             self._free.extend(self._ready.values())
             self._ready.clear()
 
+    def start_again(self) -> None:
+        """As if nothing had been added or counted."""
+        self.forget()
+        self.taken = self.downloaded = 0
+
     def _take(self, sequence: int, out: Any) -> int:
         with self._lock:
             image = self._ready.pop(sequence, None)

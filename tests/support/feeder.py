@@ -6,9 +6,9 @@ writer functions; only the browser is left out.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -82,7 +82,7 @@ class DeviceFeeder(Feeder):
         slot.flags |= self._native.lib.UIS_SLOT_ON_DEVICE
 
 
-@contextlib.contextmanager
+@contextmanager
 def host(ring: FrameRing, spool: BinaryIO | None = None, frames: Any = None) -> Iterator[Any]:
     """An encoder host on threads of this process, where the layer has its own. `frames`:
     `uis_device_frames`, where it keeps some on a GPU."""
@@ -119,45 +119,74 @@ def record(
     `device` keeps the frames on a GPU for it.
 
     Which tick a frame falls on does not depend on how busy the machine is: frames lie in the
-    ring ahead of their time, as many as it holds. Only videos are the ring's as they are
-    now, so before they change the frames in front have to be through: a session leaves
-    QUIET ticks without a present there.
+    ring ahead of their time, as many as it holds, and where one comes late all the same, all is
+    recorded again. Only videos are the ring's as they are now, so before they change the frames
+    in front have to be through: a session leaves QUIET ticks without a present there.
     """
     height, width = first.shape[:2]
     # At once, and however large: what is tested here is what comes of it.
     settings = RecorderSettings(
         width=width, height=height, fps=fps, **{"adopt_after": 0, "region_limit": 100, **settings_}
     )
-    with FrameRing(width, height, slots=24, encode=encode) as ring, contextlib.ExitStack() as stack:
-        if encode == "layer":
-            stack.enter_context(host(ring, spool, device.table if device else None))
-        feeder = DeviceFeeder(ring, device) if device else Feeder(ring)
-        # Two are the recorder's: the one on screen and the one it looks at.
-        ahead = (device.slots if device else 24) - 2
-        recorder = Recorder(settings, ring, path, spool)
-        try:
-            feeder.present(first)
-            videos = frames[0][1] if frames else []
-            ring.set_regions(videos)
-            # Enough for the encoders of a host to open and for the first frames to lie there.
-            origin = native().lib.uis_now_ns() + (400_000_000 if encode == "layer" else 100_000_000)
-            recorder.start(origin)
-            through = 0  # ticks that the last frame in the ring needs
-            for number, (frame, now) in enumerate(frames):
-                if frame is None:
-                    continue
-                if now != videos:
-                    assert number + 1 - through >= QUIET, "the videos change too soon"
-                    await_ticks(recorder, through)
-                    ring.set_regions(now)
-                    videos = now
-                await_ticks(recorder, number + 2 - ahead)
-                # In the middle of the tick's interval, far from its edges.
-                feeder.present(frame, damage, at_ns=origin + round((number + 0.5) / fps * 1e9))
-                through = number + 2
-            return recorder.stop((len(frames) + 0.5) / fps)
-        finally:
-            recorder.close()
+    # Seconds for the encoders to open and for the first frames to lie there.
+    lead = 0.4 if encode == "layer" else 0.1
+    for _ in range(5):
+        with FrameRing(width, height, slots=24, encode=encode) as ring, ExitStack() as stack:
+            if encode == "layer":
+                stack.enter_context(host(ring, spool, device.table if device else None))
+            feeder = DeviceFeeder(ring, device) if device else Feeder(ring)
+            # Two are the recorder's: the one on screen and the one it looks at.
+            ahead = (device.slots if device else 24) - 2
+            recorder = Recorder(settings, ring, path, spool)
+            stack.callback(recorder.close)
+            with suppress(_LateError):
+                _feed(recorder, feeder, first, frames, damage, ahead, lead)
+                return recorder.stop((len(frames) + 0.5) / fps)
+        lead *= 3
+        if device:
+            device.start_again()
+        if spool:
+            spool.seek(0)
+            with suppress(OSError):  # a device has no length
+                spool.truncate()
+    raise AssertionError("the machine is too busy to present frames in time")
+
+
+class _LateError(Exception):
+    """A frame was presented after its tick."""
+
+
+def _feed(
+    recorder: Recorder,
+    feeder: Feeder,
+    first: Frame,
+    frames: Sequence[tuple[Frame | None, Sequence[VideoRegion]]],
+    damage: Sequence[tuple[int, int, int, int]] | None,
+    ahead: int,
+    lead: float,
+) -> None:
+    """Starts the recorder `lead` seconds from now, and presents all frames."""
+    ring, fps, now_ns = feeder.ring, recorder.settings.fps, native().lib.uis_now_ns
+    feeder.present(first)
+    videos = frames[0][1] if frames else []
+    ring.set_regions(videos)
+    origin = now_ns() + round(lead * 1e9)
+    recorder.start(origin)
+    through = 0  # ticks that the last frame in the ring needs
+    for number, (frame, now) in enumerate(frames):
+        if frame is None:
+            continue
+        if now != videos:
+            assert number + 1 - through >= QUIET, "the videos change too soon"
+            await_ticks(recorder, through)
+            ring.set_regions(now)
+            videos = now
+        await_ticks(recorder, number + 2 - ahead)
+        # In the middle of the tick's interval, far from its edges.
+        feeder.present(frame, damage, at_ns=origin + round((number + 0.5) / fps * 1e9))
+        if now_ns() >= origin + round((number + 1) / fps * 1e9) and not recorder.failed:
+            raise _LateError
+        through = number + 2
 
 
 def spaced(

@@ -325,7 +325,7 @@ def test_a_request_for_pixels_that_nobody_answers_ends():
         made = FakeHost(ring)
         begun = time.monotonic()
         assert lib.uis_ring_ask_held(ring.pointer, 50_000_000) == -errno.ETIMEDOUT
-        assert 0.04 < time.monotonic() - begun < 1
+        assert 0.04 < time.monotonic() - begun < 10
         for said, result in ((0, 0), (-errno.ENOENT, -errno.EAGAIN), (77, -errno.EIO)):
             made.link.pixels_given = made.link.pixels_wanted + 1
             made.link.pixels_result = said

@@ -192,7 +192,10 @@ def collect() -> Iterator[Collect]:
 
     yield collected
     process.stdin.close()
-    process.wait(20)
+    try:
+        process.wait(20)
+    finally:
+        process.kill()
 
 
 def try_setup(command: str) -> None:
