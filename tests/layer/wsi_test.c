@@ -546,6 +546,42 @@ static void test_successor_window(void) {
     free_device(&dev);
 }
 
+/* Whatever the other side writes into the header once it was checked: the layer takes over from
+ * a writer that is gone, and a window that is too large stays outside. */
+static void test_header_is_not_believed(void) {
+    device dev;
+    window win;
+    const uis_ring_header before = *header;
+    header->slot_count = 1u << 30;
+    header->slots_offset = header->slot_stride = header->link_offset = 1ull << 40;
+    header->max_width = header->max_height = 16384;
+    header->encode = UIS_ENCODE_LAYER;
+    header->writer_pid = 1;
+    make_device(&dev);
+    make_window(&win, &dev, MAIN, VK_FORMAT_B8G8R8A8_UNORM, VK_PRESENT_MODE_IMMEDIATE_KHR);
+    uint64_t n = presented();
+    VK(present(&win, draw(&win, RED), NULL));
+    expect_frame(RED_BGRA, n + 1, UIS_SLOT_DAMAGE_MISSING, 0, NULL);
+    VkSwapchainKHR old = win.chain;
+    uint64_t lost = __atomic_load_n(&header->lost, __ATOMIC_ACQUIRE);
+    VK(make_chain(&win, (VkExtent2D){WIDTH + 200, HEIGHT + 200}, VK_FORMAT_B8G8R8A8_UNORM,
+                  VK_PRESENT_MODE_IMMEDIATE_KHR));
+    vkDestroySwapchainKHR(dev.handle, old, NULL);
+    VK(present(&win, draw(&win, RED), NULL));
+    free_window(&win);
+    CHECK(__atomic_load_n(&header->lost, __ATOMIC_ACQUIRE) == lost + 1,
+          "larger than a slot, yet not lost");
+    CHECK(!uis_ring_take(ring, 0), "and was captured");
+    free_device(&dev);
+    header->slot_count = before.slot_count;
+    header->slots_offset = before.slots_offset;
+    header->slot_stride = before.slot_stride;
+    header->link_offset = before.link_offset;
+    header->max_width = before.max_width;
+    header->max_height = before.max_height;
+    header->encode = before.encode;
+}
+
 typedef struct painter {
     window win;
     int frames;
@@ -704,6 +740,7 @@ int main(int argc, char **argv) {
     test_recreation();
     test_wider_and_lower();
     test_successor_window();
+    test_header_is_not_believed();
     test_crowd();
     test_reader_gone();
     check_no_slot_is_held();
