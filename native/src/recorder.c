@@ -555,8 +555,8 @@ static int process(local_recorder *r, arrivals *a, bool first, record *item, cha
     r->begun |= came;
     if (__atomic_exchange_n(&r->keyframe_wanted, false, __ATOMIC_RELAXED))
         uis_pipeline_request_keyframe(r->pipeline);
-    int rc = uis_pipeline_tick_image(r->pipeline, now, before, &a->damage, regions, count,
-                                     came ? a->newest.present_ns : 0, t, err, err_size);
+    int rc = uis_pipeline_tick(r->pipeline, now, before, &a->damage, regions, count,
+                               came ? a->newest.present_ns : 0, t, err, err_size);
     if (rc == 0) /* with a tape, frames are in host memory */
         rc = keep(r, t, now ? &now->host : NULL, before ? &before->host : NULL, &a->damage, regions,
                   count, err, err_size);
