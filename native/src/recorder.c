@@ -834,9 +834,14 @@ static int local_next(uis_recorder *base, int timeout_ms, uis_tick *tick) {
     return rc;
 }
 
+/* Asked while the thread runs, too: a sentence that is still being written is none yet. */
 static const char *local_error(const uis_recorder *base) {
     const local_recorder *r = (const local_recorder *)base;
-    return r->error;
+    local_recorder *m = (local_recorder *)(uintptr_t)r;
+    pthread_mutex_lock(&m->lock);
+    const bool failed = r->failed;
+    pthread_mutex_unlock(&m->lock);
+    return failed ? r->error : "";
 }
 
 static uint64_t local_unseen_drops(const uis_recorder *base) {
