@@ -183,10 +183,14 @@ def test_the_layout_stays_what_was_checked():
         assert (checked.slot_count, checked.max_width, checked.max_height) == (4, 64, 48)
         assert (checked.encode, checked.slot_room) == (library.lib.UIS_ENCODE_RECORDER, 64 * 48 * 4)
         assert checked.frame_bytes == shared(ring).stat().st_size
+        Feeder(ring).present(frame(1))
+        take(ring)
         header = library.lib.uis_ring_get_header(out[0])
         header.slot_count, header.max_width, header.max_height = 1 << 30, 16384, 16384
         header.slot_stride = header.slots_offset = header.link_offset = 1 << 40
         header.encode = library.lib.UIS_ENCODE_LAYER
+        held = ring.held_frame()
+        assert held is not None and held.pixels.shape == (48, 64, 4)
         for one in (out[0], ring.pointer):
             again = library.lib.uis_ring_get_geometry(one)
             assert (
