@@ -6,8 +6,10 @@
  * looks at. Run with VK_ADD_LAYER_PATH and
  * VK_INSTANCE_LAYERS=VK_LAYER_UISPLICE_capture in the environment; add
  * VK_LAYER_KHRONOS_validation behind it to have the layer's own calls checked.
- * The one argument, if given, is the ring's number of slots: from 6 on the GPU
- * writes straight into them where the driver can, below it never does.
+ * The first argument, if given, is the ring's number of slots: from 6 on the GPU
+ * writes straight into them where the driver can, below it never does. "encode" as
+ * the second has the layer start the encoder host alone; a third, "x264" or "nvenc",
+ * has that open encoders.
  * Exit status 0: all checks held; 77: no device to run on.
  */
 #define _GNU_SOURCE
@@ -23,6 +25,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "encode_link.h"
 #include "surface.h"
 #include "uisplice/frame_ring.h"
 
@@ -701,13 +704,41 @@ static unsigned threads_named(const char *prefix) {
     return count;
 }
 
+/* Stands where the recorder does: gives the host its settings, and waits for its encoders. */
+static void open_encoders(uint32_t encoder) {
+    uint64_t size, end = uis_now_ns() + PATIENCE_NS;
+    uis_encode_link *link = (uis_encode_link *)(void *)uis_ring_link(ring, &size);
+    link->config = (uis_recorder_config){.width = WIDTH,
+                                         .height = HEIGHT,
+                                         .fps_num = 20,
+                                         .fps_den = 1,
+                                         .qp = 23,
+                                         .threads = 1,
+                                         .encoder = encoder,
+                                         .preset = "superfast"};
+    link->config_size = sizeof link->config;
+    link->tick_size = sizeof(uis_tick);
+    link->record_size = sizeof(uis_link_record);
+    __atomic_store_n(&link->configured, 1, __ATOMIC_RELEASE);
+    uis_shared_wake(&link->control_word);
+    uint32_t state;
+    while ((state = __atomic_load_n(&link->host_state, __ATOMIC_ACQUIRE)) < UIS_HOST_READY &&
+           uis_now_ns() < end)
+        usleep(1000);
+    CHECK(state == UIS_HOST_READY, "the host is in state %u: %s", state, link->error);
+}
+
 /* A ring that wants its frames encoded here: the host's thread comes with the main window,
- * capture goes on, and the thread ends before the loader unloads the layer. */
-static void test_encoder_host(void) {
+ * capture goes on, and the thread ends before the loader unloads the layer. It closes encoders
+ * then, and those libraries: nobody may hold the dynamic linker's lock and wait for it. */
+static void test_encoder_host(const char *encoder) {
     CHECK(threads_named("uis-host") == 0, "a thread before there is a window");
     test_pixels_and_damage();
     CHECK(threads_named("uis-host") == 1, "%u threads of the encoder host",
           threads_named("uis-host"));
+    if (encoder)
+        open_encoders(strcmp(encoder, "nvenc") == 0 ? UIS_ENCODER_NVENC : UIS_ENCODER_X264);
+    alarm(60); /* rather than for ever */
     vkDestroyInstance(instance, NULL);
     CHECK(threads_named("uis-host") == 0, "its thread outlives the layer");
 }
@@ -732,7 +763,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     if (encode) {
-        test_encoder_host();
+        test_encoder_host(argc > 3 ? argv[3] : NULL);
         printf("%s\n", failures ? "FAILED" : "ok");
         return failures != 0;
     }

@@ -70,15 +70,27 @@ void uis_capture_attach(void) {
     pthread_mutex_unlock(&lock);
 }
 
-/* The loader unloads the layer with its last instance. At process exit devices
- * and their worker threads may still live; then the mapping must stay. */
-__attribute__((destructor)) static void detach(void) {
+/* While devices and their worker threads live the mapping must stay. */
+static void let_go(void) {
     if (uis_device_count() != 0)
         return;
     uis_encode_detach();
     header = NULL;
     uis_ring_close(ring);
     ring = NULL;
+    attach_tried = false;
+}
+
+void uis_capture_detach(void) {
+    pthread_mutex_lock(&lock);
+    if (uis_instance_count() == 0) /* looked at where attaching waits */
+        let_go();
+    pthread_mutex_unlock(&lock);
+}
+
+/* A process may end with instances of its own. */
+__attribute__((destructor)) static void detach(void) {
+    let_go();
 }
 
 uis_beat uis_capture_beat(void) {
