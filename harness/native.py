@@ -16,6 +16,7 @@ from typing import Any
 
 import cffi
 
+from . import __version__
 from .errors import EnvironmentProblem
 
 LAYER_NAME = "VK_LAYER_UISPLICE_capture"
@@ -102,8 +103,12 @@ class Library:
 
 @functools.cache
 def native() -> Library:
-    """The recorder's library."""
-    return Library(
+    """The recorder's library.
+
+    Raises:
+        EnvironmentProblem: it cannot be loaded, or was built from another version than this.
+    """
+    library = Library(
         LIBRARY,
         "frame_ring.h",
         "dirty_map.h",
@@ -114,6 +119,14 @@ def native() -> Library:
         "spool.h",
         "bitstream.h",
     )
+    built_from = library.text(library.lib.uis_version())
+    if built_from != __version__:
+        raise EnvironmentProblem(
+            f"{library_dir() / LIBRARY} was built from version {built_from}, "
+            f"and this is version {__version__}",
+            "build and install them together: `make build` in a checkout, or `pip install .`",
+        )
+    return library
 
 
 @functools.cache

@@ -123,7 +123,7 @@ class Pipeline:
             slot.rect = (video.x, video.y, video.w, video.h)
             slot.id, slot.playing = video.id, int(video.playing)
             slot.changed_ns = video.changed_ns
-        rc = lib.uis_pipeline_tick_image(
+        rc = lib.uis_pipeline_tick(
             self._pointer,
             now,
             before,

@@ -220,7 +220,8 @@ class FrameRing:
         GPU is copied by the process that has it, which holds up its next tick as long as that
         takes, and None if that fails."""
         ffi = self._native.ffi
-        width, height = self._header.max_width, self._header.max_height
+        geometry = self._native.lib.uis_ring_get_geometry(self.pointer)
+        width, height = geometry.max_width, geometry.max_height
         room = np.empty(width * height * 4, np.uint8)
         said = ffi.new("uis_ring_slot *")
         until = time.monotonic() + _PATIENCE

@@ -92,6 +92,7 @@ static int freeze(uis_picture_coder *c, const uis_mb_rect *place, char *err, siz
 static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_t released_count,
                       uis_tick *tick, uis_buffer *au, char *err, size_t err_size) {
     uis_regions *regions = &c->regions;
+    tick->region_idr = 0; /* what an attempt before this one coded is in no picture */
     const bool outside = uis_regions_outside_changed(regions, c->changed, c->full_coded[0]);
     uis_placement p = {.width = c->mb_width,
                        .height = c->mb_height,
@@ -148,6 +149,7 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
     }
     if (rc == 1) {
         tick->fallback = 1;
+        tick->region_idr = 0;
         return uis_coder_keyframe(c, tick, au, err, err_size);
     }
     begin = uis_now_ns();

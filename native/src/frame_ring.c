@@ -38,6 +38,7 @@ struct uis_ring {
     uint64_t slots_offset;
     uint64_t slot_stride;
     uint64_t link_offset, link_size;
+    uint32_t max_width, max_height, encode;
     bool owner;
     char name[NAME_MAX];
 };
@@ -127,6 +128,9 @@ int uis_ring_create(const char *name, uint32_t width, uint32_t height, uint32_t 
     ring->slot_stride = slot_stride;
     ring->link_offset = link_offset;
     ring->link_size = link_size;
+    ring->max_width = width;
+    ring->max_height = height;
+    ring->encode = encode;
     ring->owner = true;
     snprintf(ring->name, sizeof ring->name, "%s", name);
 
@@ -212,6 +216,9 @@ int uis_ring_attach(const char *name, uis_ring **out, char *err, size_t err_size
     ring->slot_stride = h->slot_stride;
     ring->link_offset = h->link_offset;
     ring->link_size = h->link_size;
+    ring->max_width = h->max_width;
+    ring->max_height = h->max_height;
+    ring->encode = h->encode;
     snprintf(ring->name, sizeof ring->name, "%s", name);
     *out = ring;
     return 0;
@@ -235,6 +242,15 @@ void uis_ring_close(uis_ring *ring) {
 
 uis_ring_header *uis_ring_get_header(uis_ring *ring) {
     return ring->header;
+}
+
+uis_ring_geometry uis_ring_get_geometry(const uis_ring *ring) {
+    return (uis_ring_geometry){.slot_count = ring->slot_count,
+                               .max_width = ring->max_width,
+                               .max_height = ring->max_height,
+                               .encode = ring->encode,
+                               .slot_room = ring->slot_stride - UIS_RING_SLOT_HEADER,
+                               .frame_bytes = ring->link_offset};
 }
 
 uint8_t *uis_ring_slot_pixels(uis_ring_slot *slot) {
@@ -297,6 +313,11 @@ void uis_ring_publish(uis_ring *ring, uis_ring_slot *slot) {
 void uis_ring_cancel(uis_ring *ring, uis_ring_slot *slot) {
     (void)ring;
     __atomic_store_n(&slot->state, UIS_SLOT_FREE, __ATOMIC_RELEASE);
+}
+
+void uis_ring_drop_writer(uis_ring *ring) {
+    for (uint32_t i = 0; i < ring->slot_count; i++)
+        move_state(slot_at(ring, i), UIS_SLOT_WRITING, UIS_SLOT_FREE);
 }
 
 uis_ring_slot *uis_ring_take(uis_ring *ring, uint64_t before_ns) {

@@ -129,20 +129,10 @@ static int classify(uis_pipeline *p, const uis_image *now, const uis_image *befo
     return 0;
 }
 
-int uis_pipeline_tick(uis_pipeline *p, const uis_bgra *now, const uis_bgra *before,
+int uis_pipeline_tick(uis_pipeline *p, const uis_image *now, const uis_image *before,
                       const uis_rect *damage, const uis_video_region *regions,
                       uint32_t region_count, uint64_t present_ns, uis_tick *t, char *err,
                       size_t err_size) {
-    const uis_image newest = {.host = now ? *now : (uis_bgra){0}};
-    const uis_image last = {.host = before ? *before : (uis_bgra){0}};
-    return uis_pipeline_tick_image(p, now ? &newest : NULL, before ? &last : NULL, damage, regions,
-                                   region_count, present_ns, t, err, err_size);
-}
-
-int uis_pipeline_tick_image(uis_pipeline *p, const uis_image *now, const uis_image *before,
-                            const uis_rect *damage, const uis_video_region *regions,
-                            uint32_t region_count, uint64_t present_ns, uis_tick *t, char *err,
-                            size_t err_size) {
     t->mbs = uis_picture_coder_mbs(p->coder);
     t->tick_class = UIS_UNCHANGED;
     t->present_ns = present_ns;

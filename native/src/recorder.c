@@ -555,8 +555,8 @@ static int process(local_recorder *r, arrivals *a, bool first, record *item, cha
     r->begun |= came;
     if (__atomic_exchange_n(&r->keyframe_wanted, false, __ATOMIC_RELAXED))
         uis_pipeline_request_keyframe(r->pipeline);
-    int rc = uis_pipeline_tick_image(r->pipeline, now, before, &a->damage, regions, count,
-                                     came ? a->newest.present_ns : 0, t, err, err_size);
+    int rc = uis_pipeline_tick(r->pipeline, now, before, &a->damage, regions, count,
+                               came ? a->newest.present_ns : 0, t, err, err_size);
     if (rc == 0) /* with a tape, frames are in host memory */
         rc = keep(r, t, now ? &now->host : NULL, before ? &before->host : NULL, &a->damage, regions,
                   count, err, err_size);
@@ -697,10 +697,10 @@ int uis_recorder_create_local(const uis_recorder_config *config, uis_ring *ring,
                               const uis_device_frames *frames, size_t queue_limit,
                               uis_recorder **out, char *err, size_t err_size) {
     *out = NULL;
-    const uis_ring_header *geometry = uis_ring_get_header(ring);
-    if (config->width != geometry->max_width || config->height != geometry->max_height) {
+    const uis_ring_geometry geometry = uis_ring_get_geometry(ring);
+    if (config->width != geometry.max_width || config->height != geometry.max_height) {
         snprintf(err, err_size, "the recorder is set to %ux%u but the ring to %ux%u", config->width,
-                 config->height, geometry->max_width, geometry->max_height);
+                 config->height, geometry.max_width, geometry.max_height);
         return -EINVAL;
     }
     local_recorder *r = calloc(1, sizeof *r);
@@ -834,9 +834,14 @@ static int local_next(uis_recorder *base, int timeout_ms, uis_tick *tick) {
     return rc;
 }
 
+/* Asked while the thread runs, too: a sentence that is still being written is none yet. */
 static const char *local_error(const uis_recorder *base) {
     const local_recorder *r = (const local_recorder *)base;
-    return r->error;
+    local_recorder *m = (local_recorder *)(uintptr_t)r;
+    pthread_mutex_lock(&m->lock);
+    const bool failed = r->failed;
+    pthread_mutex_unlock(&m->lock);
+    return failed ? r->error : "";
 }
 
 static uint64_t local_unseen_drops(const uis_recorder *base) {

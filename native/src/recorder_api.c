@@ -4,7 +4,7 @@
 
 int uis_recorder_create(const uis_recorder_config *config, uis_ring *ring, uis_recorder **out,
                         char *err, size_t err_size) {
-    if (uis_ring_get_header(ring)->encode == UIS_ENCODE_LAYER)
+    if (uis_ring_get_geometry(ring).encode == UIS_ENCODE_LAYER)
         return uis_recorder_create_remote(config, ring, out, err, err_size);
     return uis_recorder_create_local(config, ring, NULL, 0, out, err, err_size);
 }

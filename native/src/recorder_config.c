@@ -6,11 +6,23 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* MaxFS of level 6.2, the largest there is (table A-1). */
+#define MAX_MACROBLOCKS 139264u
+
+static uint32_t macroblocks(const uis_recorder_config *c) {
+    return (c->width + 15) / 16 * ((c->height + 15) / 16);
+}
+
 int uis_pipeline_check(const uis_recorder_config *c, char *err, size_t size) {
     if (c->width < 16 || c->height < 16 || c->width > 16384 || c->height > 16384 || c->width % 2 ||
         c->height % 2)
         snprintf(err, size, "the view must be even and 16x16 to 16384x16384, not %ux%u", c->width,
                  c->height);
+    else if (macroblocks(c) > MAX_MACROBLOCKS)
+        snprintf(err, size,
+                 "a picture has at most %u macroblocks of 16x16 in H.264, and %ux%u has %u: make "
+                 "the view smaller",
+                 MAX_MACROBLOCKS, c->width, c->height, macroblocks(c));
     else if (!c->fps_num || !c->fps_den || c->fps_num / c->fps_den > 1000)
         snprintf(err, size, "the clock must tick 1 to 1000 times a second, not %u/%u", c->fps_num,
                  c->fps_den);

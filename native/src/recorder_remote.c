@@ -426,10 +426,10 @@ static const uis_recorder_kind remote_kind = {
 int uis_recorder_create_remote(const uis_recorder_config *config, uis_ring *ring,
                                uis_recorder **out, char *err, size_t err_size) {
     *out = NULL;
-    const uis_ring_header *geometry = uis_ring_get_header(ring);
-    if (config->width != geometry->max_width || config->height != geometry->max_height) {
+    const uis_ring_geometry geometry = uis_ring_get_geometry(ring);
+    if (config->width != geometry.max_width || config->height != geometry.max_height) {
         snprintf(err, err_size, "the recorder is set to %ux%u but the ring to %ux%u", config->width,
-                 config->height, geometry->max_width, geometry->max_height);
+                 config->height, geometry.max_width, geometry.max_height);
         return -EINVAL;
     }
     int rc = uis_pipeline_check(config, err, err_size);

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import doubles
 from support.validation import LAYER, validation, validation_log
 
 from harness.native import LAYER_NAME, LIBRARY, layer_dir
@@ -38,11 +39,18 @@ def test_virtual_swapchain(program: Path, tmp_path: Path, slots: int, validated:
         assert [line for line in validation_log(tmp_path) if "Error" in line] == []
 
 
-def test_the_encoder_host_comes_and_goes_with_the_layer(program: Path, tmp_path: Path):
+@pytest.mark.parametrize("encoder", ["", "x264", "nvenc"])
+def test_the_encoder_host_comes_and_goes_with_the_layer(
+    program: Path, tmp_path: Path, encoder: str
+):
+    """Whether its encoders are open or not; those of NVENC load and close libraries (doubles)."""
     library = layer_dir() / LIBRARY
+    variables = {**validation(tmp_path), "UISPLICE_LIBRARY": str(library)}
+    if encoder == "nvenc":
+        variables |= doubles.environment()
     done = subprocess.run(
-        [str(program), "12", "encode"],
-        env={**os.environ, **validation(tmp_path), "UISPLICE_LIBRARY": str(library)},
+        [str(program), "12", "encode", *([encoder] if encoder else [])],
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=120,

@@ -127,8 +127,10 @@ def test_verify_finds_what_was_broken(program: Path, fault: str):
 
 
 def test_validation(program: Path, tmp_path: Path):
-    result, _ = presented(program, UIS_CAPTURE="verify", **validation(tmp_path, LAYER_NAME, LAYER))
-    assert result["presented"] == FRAMES
+    result, log = presented(
+        program, UIS_CAPTURE="verify", **validation(tmp_path, LAYER_NAME, LAYER)
+    )
+    assert result["presented"] == FRAMES, log
     assert [line for line in validation_log(tmp_path) if "Error" in line] == []
 
 

@@ -6,8 +6,10 @@
  * looks at. Run with VK_ADD_LAYER_PATH and
  * VK_INSTANCE_LAYERS=VK_LAYER_UISPLICE_capture in the environment; add
  * VK_LAYER_KHRONOS_validation behind it to have the layer's own calls checked.
- * The one argument, if given, is the ring's number of slots: from 6 on the GPU
- * writes straight into them where the driver can, below it never does.
+ * The first argument, if given, is the ring's number of slots: from 6 on the GPU
+ * writes straight into them where the driver can, below it never does. "encode" as
+ * the second has the layer start the encoder host alone; a third, "x264" or "nvenc",
+ * has that open encoders.
  * Exit status 0: all checks held; 77: no device to run on.
  */
 #define _GNU_SOURCE
@@ -23,6 +25,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "encode_link.h"
 #include "surface.h"
 #include "uisplice/frame_ring.h"
 
@@ -278,9 +281,12 @@ static VkResult present(window *win, uint32_t index, const VkPresentRegionsKHR *
     return result;
 }
 
-/* The next frame in the ring, or NULL after two seconds. */
+/* What has to come comes within this time, also on a machine that has much else to do. */
+#define PATIENCE_NS 10000000000u
+
+/* The next frame in the ring, or NULL: none came. */
 static uis_ring_slot *take(void) {
-    uint64_t end = uis_now_ns() + 2000000000u;
+    uint64_t end = uis_now_ns() + PATIENCE_NS;
     while (uis_now_ns() < end) {
         uint32_t seen = __atomic_load_n(&header->publish_word, __ATOMIC_ACQUIRE);
         uis_ring_slot *slot = uis_ring_take(ring, 0);
@@ -299,7 +305,7 @@ static uint64_t settled(void) {
 
 /* Takes and forgets every frame presented until now. */
 static void drain(void) {
-    uint64_t end = uis_now_ns() + 10000000000u;
+    uint64_t end = uis_now_ns() + PATIENCE_NS;
     while (settled() < __atomic_load_n(&header->presented, __ATOMIC_ACQUIRE) && uis_now_ns() < end)
         usleep(1000);
     for (uis_ring_slot *slot; (slot = uis_ring_take(ring, 0));)
@@ -507,7 +513,7 @@ static void test_wider_and_lower(void) {
         VK(make_chain(&win, extents[i], VK_FORMAT_B8G8R8A8_UNORM, VK_PRESENT_MODE_IMMEDIATE_KHR));
         VK(present(&win, draw(&win, RED), NULL));
         vkDestroySwapchainKHR(dev.handle, old, NULL);
-        uint64_t end = uis_now_ns() + 2000000000u;
+        uint64_t end = uis_now_ns() + PATIENCE_NS;
         while (__atomic_load_n(&header->lost, __ATOMIC_ACQUIRE) == lost && uis_now_ns() < end)
             usleep(1000);
         CHECK(__atomic_load_n(&header->lost, __ATOMIC_ACQUIRE) == lost + 1,
@@ -544,6 +550,42 @@ static void test_successor_window(void) {
     uis_ring_set_window(ring, WIDTH, HEIGHT);
     free_window(&second);
     free_device(&dev);
+}
+
+/* Whatever the other side writes into the header once it was checked: the layer takes over from
+ * a writer that is gone, and a window that is too large stays outside. */
+static void test_header_is_not_believed(void) {
+    device dev;
+    window win;
+    const uis_ring_header before = *header;
+    header->slot_count = 1u << 30;
+    header->slots_offset = header->slot_stride = header->link_offset = 1ull << 40;
+    header->max_width = header->max_height = 16384;
+    header->encode = UIS_ENCODE_LAYER;
+    header->writer_pid = 1;
+    make_device(&dev);
+    make_window(&win, &dev, MAIN, VK_FORMAT_B8G8R8A8_UNORM, VK_PRESENT_MODE_IMMEDIATE_KHR);
+    uint64_t n = presented();
+    VK(present(&win, draw(&win, RED), NULL));
+    expect_frame(RED_BGRA, n + 1, UIS_SLOT_DAMAGE_MISSING, 0, NULL);
+    VkSwapchainKHR old = win.chain;
+    uint64_t lost = __atomic_load_n(&header->lost, __ATOMIC_ACQUIRE);
+    VK(make_chain(&win, (VkExtent2D){WIDTH + 200, HEIGHT + 200}, VK_FORMAT_B8G8R8A8_UNORM,
+                  VK_PRESENT_MODE_IMMEDIATE_KHR));
+    vkDestroySwapchainKHR(dev.handle, old, NULL);
+    VK(present(&win, draw(&win, RED), NULL));
+    free_window(&win);
+    CHECK(__atomic_load_n(&header->lost, __ATOMIC_ACQUIRE) == lost + 1,
+          "larger than a slot, yet not lost");
+    CHECK(!uis_ring_take(ring, 0), "and was captured");
+    free_device(&dev);
+    header->slot_count = before.slot_count;
+    header->slots_offset = before.slots_offset;
+    header->slot_stride = before.slot_stride;
+    header->link_offset = before.link_offset;
+    header->max_width = before.max_width;
+    header->max_height = before.max_height;
+    header->encode = before.encode;
 }
 
 typedef struct painter {
@@ -662,13 +704,41 @@ static unsigned threads_named(const char *prefix) {
     return count;
 }
 
+/* Stands where the recorder does: gives the host its settings, and waits for its encoders. */
+static void open_encoders(uint32_t encoder) {
+    uint64_t size, end = uis_now_ns() + PATIENCE_NS;
+    uis_encode_link *link = (uis_encode_link *)(void *)uis_ring_link(ring, &size);
+    link->config = (uis_recorder_config){.width = WIDTH,
+                                         .height = HEIGHT,
+                                         .fps_num = 20,
+                                         .fps_den = 1,
+                                         .qp = 23,
+                                         .threads = 1,
+                                         .encoder = encoder,
+                                         .preset = "superfast"};
+    link->config_size = sizeof link->config;
+    link->tick_size = sizeof(uis_tick);
+    link->record_size = sizeof(uis_link_record);
+    __atomic_store_n(&link->configured, 1, __ATOMIC_RELEASE);
+    uis_shared_wake(&link->control_word);
+    uint32_t state;
+    while ((state = __atomic_load_n(&link->host_state, __ATOMIC_ACQUIRE)) < UIS_HOST_READY &&
+           uis_now_ns() < end)
+        usleep(1000);
+    CHECK(state == UIS_HOST_READY, "the host is in state %u: %s", state, link->error);
+}
+
 /* A ring that wants its frames encoded here: the host's thread comes with the main window,
- * capture goes on, and the thread ends before the loader unloads the layer. */
-static void test_encoder_host(void) {
+ * capture goes on, and the thread ends before the loader unloads the layer. It closes encoders
+ * then, and those libraries: nobody may hold the dynamic linker's lock and wait for it. */
+static void test_encoder_host(const char *encoder) {
     CHECK(threads_named("uis-host") == 0, "a thread before there is a window");
     test_pixels_and_damage();
     CHECK(threads_named("uis-host") == 1, "%u threads of the encoder host",
           threads_named("uis-host"));
+    if (encoder)
+        open_encoders(strcmp(encoder, "nvenc") == 0 ? UIS_ENCODER_NVENC : UIS_ENCODER_X264);
+    alarm(60); /* rather than for ever */
     vkDestroyInstance(instance, NULL);
     CHECK(threads_named("uis-host") == 0, "its thread outlives the layer");
 }
@@ -693,7 +763,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     if (encode) {
-        test_encoder_host();
+        test_encoder_host(argc > 3 ? argv[3] : NULL);
         printf("%s\n", failures ? "FAILED" : "ok");
         return failures != 0;
     }
@@ -704,6 +774,7 @@ int main(int argc, char **argv) {
     test_recreation();
     test_wider_and_lower();
     test_successor_window();
+    test_header_is_not_believed();
     test_crowd();
     test_reader_gone();
     check_no_slot_is_held();

@@ -96,6 +96,22 @@ def test_a_row_that_slides_beside_the_region_is_patched(tmp_path: Path):
     assert kinds(recording)[-1] is Picture.FULL
 
 
+def test_a_keyframe_in_place_of_what_did_not_fit_starts_no_region(tmp_path: Path):
+    """So much that is new around a region's first picture is intra, and would be I_PCM."""
+    page = content.ui(WIDTH, HEIGHT)
+    clip = content.natural(VIDEO[2], VIDEO[3], 3)
+    changed = page.copy()
+    rng = np.random.default_rng(3)
+    for x in range(0, WIDTH, 32):
+        for y in range(304, HEIGHT, 16):  # below the guard, a macroblock apart
+            changed[y : y + 16, x : x + 16, :3] = rng.integers(0, 256, (16, 16, 3), np.uint8)
+    steps: list[Step] = [(page, ())]
+    steps += [(show(changed, (picture, VIDEO)), [region()]) for picture in clip[1:]]
+    ticks = run(tmp_path / "s.mkv", steps).ticks
+    said = [(tick.keyframe, tick.fallback, tick.region_idr) for tick in ticks]
+    assert said == [(True, False, False), (True, True, False), (False, False, True)]
+
+
 def test_a_region_that_goes_is_taken_over_without_a_keyframe(tmp_path: Path):
     """Encoder 1 has the place as it was before the video came: it predicts from LTR 0
     there and from the last picture elsewhere."""

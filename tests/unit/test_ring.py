@@ -172,6 +172,47 @@ def test_a_held_frame_that_does_not_fit_is_none():
         assert ring.held_frame() is None
 
 
+def test_the_layout_stays_what_was_checked():
+    """Whoever else has the object mapped may write to its header."""
+    library = native()
+    with FrameRing(64, 48, slots=4) as ring:
+        out = library.ffi.new("uis_ring **")
+        error = library.ffi.new("char[]", 512)
+        assert library.lib.uis_ring_attach(ring.name.encode(), out, error, 512) == 0
+        checked = library.lib.uis_ring_get_geometry(out[0])
+        assert (checked.slot_count, checked.max_width, checked.max_height) == (4, 64, 48)
+        assert (checked.encode, checked.slot_room) == (library.lib.UIS_ENCODE_RECORDER, 64 * 48 * 4)
+        assert checked.frame_bytes == shared(ring).stat().st_size
+        Feeder(ring).present(frame(1))
+        take(ring)
+        header = library.lib.uis_ring_get_header(out[0])
+        header.slot_count, header.max_width, header.max_height = 1 << 30, 16384, 16384
+        header.slot_stride = header.slots_offset = header.link_offset = 1 << 40
+        header.encode = library.lib.UIS_ENCODE_LAYER
+        held = ring.held_frame()
+        assert held is not None and held.pixels.shape == (48, 64, 4)
+        for one in (out[0], ring.pointer):
+            again = library.lib.uis_ring_get_geometry(one)
+            assert (
+                library.ffi.buffer(library.ffi.addressof(again))[:]
+                == (library.ffi.buffer(library.ffi.addressof(checked))[:])
+            )
+        library.lib.uis_ring_close(out[0])
+
+
+def test_what_a_dead_writer_was_writing_is_free_again():
+    with FrameRing(64, 48, slots=2) as ring:
+        lib, ffi = native().lib, native().ffi
+        Feeder(ring).present(frame(1))
+        held = take(ring)
+        assert lib.uis_ring_begin_write(ring.pointer) != ffi.NULL
+        assert lib.uis_ring_begin_write(ring.pointer) == ffi.NULL
+        lib.uis_ring_drop_writer(ring.pointer)
+        assert held.state == lib.UIS_SLOT_READING
+        assert lib.uis_ring_begin_write(ring.pointer) != ffi.NULL
+        assert lib.uis_ring_begin_write(ring.pointer) == ffi.NULL
+
+
 def test_regions_go_through():
     with FrameRing(64, 48) as ring:
         ring.set_regions([VideoRegion(5, 1, 2, 30, 40, True, 99)])

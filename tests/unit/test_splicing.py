@@ -22,7 +22,15 @@ from harness.checks import (
     decode_with_openh264,
 )
 from harness.metrics import count_frames, measure
-from harness.recorder import Fault, Picture, Recording, TickClass
+from harness.native import native
+from harness.recorder import (
+    Fault,
+    Picture,
+    RecorderSettings,
+    Recording,
+    TickClass,
+    native_config,
+)
 from harness.ring import VideoRegion
 
 FPS = 48
@@ -150,6 +158,24 @@ def test_frame_num_wraps(tmp_path: Path):
     numbers = [tick.frame_num for tick in recording.ticks if tick.picture is not Picture.NONE]
     assert 0 in numbers[1:], "frame_num never wrapped"
     assert_exact(recording)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "words"),
+    [
+        (8192, 4352, ""),  # level 6.2's 139264 macroblocks
+        (8192, 4368, "at most 139264 macroblocks of 16x16 in H.264, and 8192x4368 has 139776"),
+        (16384, 16384, "16384x16384 has 1048576"),
+        (16386, 16, "not 16386x16"),
+        (64, 63, "must be even"),
+    ],
+)
+def test_a_view_that_no_level_has_is_refused(width: int, height: int, words: str):
+    library = native()
+    error = library.ffi.new("char[]", 512)
+    config = native_config(RecorderSettings(width, height))
+    assert (library.lib.uis_pipeline_check(config, error, 512) == 0) is (words == "")
+    assert words in library.text(error)
 
 
 def test_a_lost_present_is_counted_and_its_damage_is_not_missed(tmp_path: Path):

@@ -25,8 +25,7 @@ static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool attach_tried;
 static uis_ring *ring;             /* set once before any device exists, then constant */
 static uis_ring_header *header;    /* of the ring, or NULL */
-static uint64_t ring_bytes;        /* of header and slots, as checked when attaching */
-static bool encodes;               /* frames are encoded in this process */
+static uis_ring_geometry geometry; /* of the ring, as checked when attaching */
 static const void *main_swapchain; /* (atomic) identity only, never followed */
 static bool main_is_new;           /* (atomic) none of its presents was counted yet */
 static bool failed;                /* (atomic) */
@@ -54,9 +53,8 @@ void uis_capture_attach(void) {
         uis_log(UIS_LOG_ERROR, "no capture: %s", error);
     } else {
         header = uis_ring_get_header(ring);
-        ring_bytes = header->link_offset;
-        encodes = header->encode == UIS_ENCODE_LAYER;
-        if (encodes)
+        geometry = uis_ring_get_geometry(ring);
+        if (geometry.encode == UIS_ENCODE_LAYER)
             uis_encode_attach(name);
         uint32_t none = 0;
         /* A process that only looks at the devices must not take over from the
@@ -66,21 +64,33 @@ void uis_capture_attach(void) {
         uint32_t state = UIS_WRITER_NONE;
         __atomic_compare_exchange_n(&header->writer_state, &state, UIS_WRITER_ATTACHED, false,
                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-        uis_log(UIS_LOG_INFO, "attached frame ring %s (%ux%u, %u slots)", name, header->width,
-                header->height, header->slot_count);
+        uis_log(UIS_LOG_INFO, "attached frame ring %s (%ux%u, %u slots)", name, geometry.max_width,
+                geometry.max_height, geometry.slot_count);
     }
     pthread_mutex_unlock(&lock);
 }
 
-/* The loader unloads the layer with its last instance. At process exit devices
- * and their worker threads may still live; then the mapping must stay. */
-__attribute__((destructor)) static void detach(void) {
+/* While devices and their worker threads live the mapping must stay. */
+static void let_go(void) {
     if (uis_device_count() != 0)
         return;
     uis_encode_detach();
     header = NULL;
     uis_ring_close(ring);
     ring = NULL;
+    attach_tried = false;
+}
+
+void uis_capture_detach(void) {
+    pthread_mutex_lock(&lock);
+    if (uis_instance_count() == 0) /* looked at where attaching waits */
+        let_go();
+    pthread_mutex_unlock(&lock);
+}
+
+/* A process may end with instances of its own. */
+__attribute__((destructor)) static void detach(void) {
+    let_go();
 }
 
 uis_beat uis_capture_beat(void) {
@@ -94,13 +104,7 @@ uis_beat uis_capture_beat(void) {
  * would ever free, and presents that never became READY: settle both. The lost
  * ones are what its presents lack to be published or lost. */
 static void take_over_from(uint32_t pid) {
-    for (uint32_t i = 0; i < header->slot_count; i++) {
-        uis_ring_slot *slot =
-            (uis_ring_slot *)((uint8_t *)header + header->slots_offset + header->slot_stride * i);
-        uint32_t state = UIS_SLOT_WRITING;
-        __atomic_compare_exchange_n(&slot->state, &state, UIS_SLOT_FREE, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE);
-    }
+    uis_ring_drop_writer(ring);
     uint64_t presented = __atomic_load_n(&header->presented, __ATOMIC_ACQUIRE);
     uint64_t published = __atomic_load_n(&header->published, __ATOMIC_ACQUIRE);
     __atomic_store_n(&header->lost, presented - published, __ATOMIC_RELEASE);
@@ -147,7 +151,7 @@ void uis_capture_claim(const void *swapchain, const void *old, VkExtent2D extent
         __atomic_store_n(&main_swapchain, swapchain, __ATOMIC_RELEASE);
         if (!failed)
             raise_state(UIS_WRITER_SWAPCHAIN);
-        if (encodes)
+        if (geometry.encode == UIS_ENCODE_LAYER)
             start_encoding();
         uis_log(UIS_LOG_INFO, "main window: %ux%u on %s%s%s", extent.width, extent.height,
                 device_name, inherits ? ", recreated" : "", passthrough ? ", passthrough" : "");
@@ -205,17 +209,17 @@ void uis_capture_lost(void) {
 }
 
 uint8_t *uis_capture_memory(uint64_t *bytes) {
-    *bytes = ring_bytes;
+    *bytes = geometry.frame_bytes;
     return (uint8_t *)header;
 }
 
 bool uis_capture_fits(uint32_t width, uint32_t height) {
-    return width <= header->max_width && height <= header->max_height &&
-           (uint64_t)width * height * 4 <= header->slot_stride - UIS_RING_SLOT_HEADER;
+    return width <= geometry.max_width && height <= geometry.max_height &&
+           (uint64_t)width * height * 4 <= geometry.slot_room;
 }
 
 VkExtent2D uis_capture_view(void) {
-    return (VkExtent2D){header->max_width, header->max_height};
+    return (VkExtent2D){geometry.max_width, geometry.max_height};
 }
 
 void uis_capture_device_count(uis_device_counter counter, uint64_t n) {
@@ -267,7 +271,7 @@ void uis_capture_costs(void) {
 }
 
 uint32_t uis_capture_slots(void) {
-    return header->slot_count;
+    return geometry.slot_count;
 }
 
 uis_ring_slot *uis_capture_begin(const uis_frame *frame) {
@@ -321,10 +325,12 @@ static void say_too_large(const uis_frame *frame) {
     pthread_mutex_lock(&lock);
     if (!too_large_said) {
         too_large_said = true;
-        snprintf(header->writer_error, sizeof header->writer_error,
+        char text[sizeof header->writer_error]; /* not read back from where others write */
+        snprintf(text, sizeof text,
                  "the window grew to %ux%u, the frame ring holds up to %ux%u: frames are lost",
-                 frame->width, frame->height, header->max_width, header->max_height);
-        uis_log(UIS_LOG_ERROR, "%s", header->writer_error);
+                 frame->width, frame->height, geometry.max_width, geometry.max_height);
+        snprintf(header->writer_error, sizeof header->writer_error, "%s", text);
+        uis_log(UIS_LOG_ERROR, "%s", text);
     }
     pthread_mutex_unlock(&lock);
 }

@@ -4,7 +4,7 @@
  * main window, the counters, and writing frames.
  *
  * One ring a process, attached at the first vkCreateInstance (Chrome's GPU
- * process is sandboxed later) and unmapped when the loader unloads the layer.
+ * process is sandboxed later) and let go with the last instance.
  * Any thread may call; slots are taken by one thread at a time (a lock inside).
  * Nothing here waits for the reader. Times are CLOCK_MONOTONIC ns.
  */
@@ -29,8 +29,13 @@ typedef struct uis_frame {
     uis_damage damage;
 } uis_frame;
 
-/* Attaches the ring named by UIS_RING, once; without the variable does nothing. */
+/* Attaches the ring named by UIS_RING unless it is; without the variable does nothing. The
+ * instance that it is for is registered before. */
 void uis_capture_attach(void);
+/* An instance was unregistered: with the last one, ends what encodes here and unmaps the ring. Not
+ * left to the layer's being unloaded, which holds the dynamic linker's lock: encoders that load or
+ * close libraries would wait for that, and it for them. */
+void uis_capture_detach(void);
 
 /* The recorder's beat; period 0 when there is no ring or it names none. */
 uis_beat uis_capture_beat(void);

@@ -38,6 +38,15 @@ uis_instance *uis_instance_unregister(const void *handle) {
     return found;
 }
 
+unsigned uis_instance_count(void) {
+    unsigned count = 0;
+    pthread_mutex_lock(&list_lock);
+    for (uis_instance *instance = instances; instance; instance = instance->next_instance)
+        count++;
+    pthread_mutex_unlock(&list_lock);
+    return count;
+}
+
 void uis_device_register(uis_device *device) {
     pthread_mutex_lock(&list_lock);
     device->next_device = devices;

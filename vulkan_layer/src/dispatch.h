@@ -180,6 +180,8 @@ static inline void *uis_dispatch_key(const void *handle) {
 void uis_instance_register(uis_instance *instance);
 uis_instance *uis_instance_find(const void *handle);
 uis_instance *uis_instance_unregister(const void *handle);
+/* Instances that exist in this process now. */
+unsigned uis_instance_count(void);
 
 void uis_device_register(uis_device *device);
 uis_device *uis_device_find(const void *handle);

@@ -115,11 +115,11 @@ static VKAPI_ATTR VkResult VKAPI_CALL uis_CreateInstance(const VkInstanceCreateI
     pthread_mutex_init(&instance->lock, NULL);
     read_settings(instance);
     uis_instance_load(instance);
+    uis_instance_register(instance);
     uis_capture_attach();
     uis_capture_device_wanted(instance->capture);
     if (instance->capture != UIS_CAPTURE_HOST) /* a sandbox may not let it be loaded later */
         (void)uis_cuda_open();
-    uis_instance_register(instance);
     uis_log(UIS_LOG_DEBUG, "instance %p, %s", (void *)*out,
             instance->passthrough ? "passthrough" : "virtual swapchain");
     return VK_SUCCESS;
@@ -136,6 +136,7 @@ static VKAPI_ATTR void VKAPI_CALL uis_DestroyInstance(VkInstance handle,
     uis_surfaces_free(instance);
     pthread_mutex_destroy(&instance->lock);
     free(instance);
+    uis_capture_detach();
 }
 
 /* --- devices --- */

@@ -164,6 +164,16 @@ typedef struct uis_ring_slot {
 
 typedef struct uis_ring uis_ring;
 
+/* How a ring is laid out, as it was checked when it was created or attached: what the other
+ * process writes into the header later changes nothing of it. */
+typedef struct uis_ring_geometry {
+    uint32_t slot_count;
+    uint32_t max_width, max_height; /* the view */
+    uint32_t encode;                /* UIS_ENCODE_* */
+    uint64_t slot_room;             /* bytes for a slot's pixels */
+    uint64_t frame_bytes;           /* header and slots: where the encode link begins */
+} uis_ring_geometry;
+
 /* Creates the shared-memory object NAME ("/...") and maps it. Fails if it
  * exists. Reserves all pages at once, so a full /dev/shm is an error here and
  * not a SIGBUS later. `encode` is UIS_ENCODE_*. Returns 0 or a negative errno with a
@@ -183,6 +193,7 @@ void uis_ring_set_window(uis_ring *ring, uint32_t width, uint32_t height);
 void uis_ring_close(uis_ring *ring);
 
 uis_ring_header *uis_ring_get_header(uis_ring *ring);
+uis_ring_geometry uis_ring_get_geometry(const uis_ring *ring);
 uint8_t *uis_ring_slot_pixels(uis_ring_slot *slot);
 
 /* The encode link and its bytes, as they were checked; NULL and 0 without one. */
@@ -194,6 +205,9 @@ uint8_t *uis_ring_link(uis_ring *ring, uint64_t *size);
 uis_ring_slot *uis_ring_begin_write(uis_ring *ring);
 void uis_ring_publish(uis_ring *ring, uis_ring_slot *slot);
 void uis_ring_cancel(uis_ring *ring, uis_ring_slot *slot);
+
+/* Frees what a writer that is gone was writing. No other writer may be at work. */
+void uis_ring_drop_writer(uis_ring *ring);
 
 /* Reader, one thread. take returns the oldest READY slot whose present time is
  * below before_ns (0: any), now READING, or NULL. */

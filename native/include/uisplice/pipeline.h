@@ -28,16 +28,10 @@ int uis_pipeline_open(const uis_recorder_config *config, uis_pipeline **out, cha
  * bring a frame. tick->index must be set. Fills the tick's class, picture and measures; tick->au
  * and tick->digests stay valid until the next call. Both frames must have the
  * view's size, and are not used after the call. 0 or -1. */
-int uis_pipeline_tick(uis_pipeline *pipeline, const uis_bgra *now, const uis_bgra *before,
+int uis_pipeline_tick(uis_pipeline *pipeline, const uis_image *now, const uis_image *before,
                       const uis_rect *damage, const uis_video_region *regions,
                       uint32_t region_count, uint64_t present_ns, uis_tick *tick, char *err,
                       size_t err_size);
-
-/* The same for frames that may be on the device. */
-int uis_pipeline_tick_image(uis_pipeline *pipeline, const uis_image *now, const uis_image *before,
-                            const uis_rect *damage, const uis_video_region *regions,
-                            uint32_t region_count, uint64_t present_ns, uis_tick *tick, char *err,
-                            size_t err_size);
 
 /* The CUDA context (CUcontext) that frames of the device must belong to; NULL: they must be in
  * host memory, because the encoder takes them from there. */

@@ -167,6 +167,7 @@ void uis_recorder_destroy(uis_recorder *recorder);
 void uis_digest_i420(const uint8_t *y, size_t y_stride, const uint8_t *u, size_t c_stride,
                      const uint8_t *v, uint32_t width, uint32_t height, uint64_t *out);
 
+/* The version of the package that this was built from: who loads the library compares it. */
 const char *uis_version(void);
 /* What the x264 library linked says of itself (X264_POINTVER). */
 const char *uis_x264_version(void);
