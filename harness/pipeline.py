@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,9 +164,10 @@ class Pipeline:
         return len(self._ticks)
 
     def finish(self, unseen_drops: int = 0) -> Recording:
-        """Finishes the file and gives everything."""
-        self._digests.close()
-        recording = Recording(
+        """Finishes the file and gives everything. Raises RecorderError where the file cannot be
+        finished."""
+        self._close_files()
+        return Recording(
             self.settings,
             self._stream,
             tuple(self._ticks),
@@ -173,8 +175,12 @@ class Pipeline:
             unseen_drops,
             live=False,
         )
-        self._muxer.close(recording.duration)
-        return recording
+
+    def _close_files(self) -> None:
+        try:
+            self._muxer.close(len(self._ticks) / self.settings.fps)
+        finally:
+            self._digests.close()
 
     def __enter__(self) -> Self:
         return self
@@ -186,8 +192,8 @@ class Pipeline:
         trace: TracebackType | None,
     ) -> None:
         self._native.lib.uis_pipeline_close(self._pointer)
-        self._digests.close()
-        self._muxer.close(len(self._ticks) / self.settings.fps)
+        with contextlib.suppress(RecorderError):  # `finish` says it; another error is on its way
+            self._close_files()
 
 
 def bgra_image(frame: npt.NDArray[np.uint8]) -> Any:

@@ -39,6 +39,7 @@ PHASES = "uisplice_phases"
 """The attribute of a scenario's report that holds its PhaseFacts."""
 PHASE = "uisplice_phase"
 """The attribute of a phase's report that holds its name."""
+_COUNT_TESTS = ("session", "lfplugin", "stepwiseplugin")  # pytest's own plugins
 
 
 class ScenarioFailure(AssertionError):
@@ -97,6 +98,7 @@ class ScenarioItem(pytest.Item):
 
     def runtest(self) -> None:
         settings = self.config.stash[RUN]
+        self.result = None  # of an attempt before this one, where tests are run again
         describe(self.scenario)
         folder = settings.folder / self.scenario.folder_name
         self.result = run_scenario(self.scenario, folder, settings.options, AllureSteps())
@@ -159,9 +161,15 @@ class PhaseReports:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.outcome == "rerun":  # pytest-rerunfailures': only the last attempt counts
+            return
+        # A phase is no test: whatever counts failures (--maxfail), or runs tests again by their
+        # names (--lf, --sw), goes by the scenario's own report.
+        plugins = self._config.pluginmanager
+        counting = [plugins.get_plugin(name) for name in _COUNT_TESTS]
+        hook = plugins.subset_hook_caller("pytest_runtest_logreport", counting)
         for facts in getattr(report, PHASES, ()):
-            phase = _phase_report(facts, report)
-            self._config.hook.pytest_runtest_logreport(report=phase)
+            hook(report=_phase_report(facts, report))
 
 
 def _phase_report(facts: PhaseFacts, whole: pytest.TestReport) -> pytest.TestReport:

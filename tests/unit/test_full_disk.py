@@ -1,0 +1,57 @@
+"""A disk that is full: what was recorded until then is kept, and the reason is said."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.feeder import Frame, record
+
+from harness.checks import Status, check_recording
+from harness.errors import RecorderError
+from harness.pipeline import Pipeline
+from harness.recorder import RecorderSettings
+
+FULL = Path("/dev/full")  # takes nothing: ENOSPC, from the kernel itself
+
+
+def noise(number: int) -> Frame:
+    frame = np.random.default_rng(number).integers(0, 255, (96, 128, 4), np.uint8)
+    frame[..., 3] = 255
+    return frame
+
+
+@pytest.mark.parametrize("name", ["stream.mkv", "stream.digests"])
+def test_a_pipeline_says_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to(FULL)
+    with (
+        pytest.raises(RecorderError, match="cannot write .*No space left"),
+        Pipeline(RecorderSettings(128, 96), tmp_path / "stream.mkv") as pipeline,
+    ):
+        for number in range(40):
+            pipeline.tick(noise(number))
+        pipeline.finish()
+
+
+@pytest.mark.parametrize("name", ["stream.mkv", "stream.digests"])
+def test_a_recording_ends_with_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to(FULL)
+    frames = [(noise(number), ()) for number in range(1, 30)]
+    made = record(tmp_path / "stream.mkv", frames, first=noise(0))
+    assert "No space left" in made.error
+    assert made.ticks
+    checks = {check.name: check for check in check_recording(made)}
+    assert checks["exact in FFmpeg"].status is not Status.PASSED
+
+
+def test_digests_that_did_not_all_get_there(tmp_path: Path) -> None:
+    made = record(tmp_path / "stream.mkv", [(noise(1), ()), (noise(2), ())], first=noise(0))
+    data = made.digests.path.read_bytes()
+    for pictures, cut in itertools.product((0, 1, 2), (0, 9)):
+        size = pictures * made.digests.macroblocks * 8 + cut
+        made.digests.path.write_bytes(data[:size])
+        assert len(made.digests.load()) == pictures
+        checks = {check.name: check for check in check_recording(made)}
+        assert checks["exact in FFmpeg"].status is not Status.PASSED
