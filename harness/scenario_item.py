@@ -11,8 +11,9 @@ import pytest
 
 from . import baseline_plugin
 from .allure_report import AllureSteps, Explainer, attach, describe, show_replayed
-from .errors import BaselineRegression, HarnessError, ScenarioError
+from .errors import BaselineRegression, HarnessError, ScenarioError, TapeError
 from .explanation import PhaseFacts, explain, phase_facts
+from .recording_folders import folder_of, has_own_name
 from .report import MEASURES_HEAD, measures_row
 from .result import Result
 from .run import RunOptions, run_scenario
@@ -100,7 +101,13 @@ class ScenarioItem(pytest.Item):
         settings = self.config.stash[RUN]
         self.result = None  # of an attempt before this one, where tests are run again
         describe(self.scenario)
-        folder = settings.folder / self.scenario.folder_name
+        if settings.options.tape_record is not None and not has_own_name(self):
+            raise TapeError(
+                f"another scenario of this run is named '{self.name}' as well: both would have "
+                "one tape",
+                "run them apart, each with a folder of its own for --tape-record",
+            )
+        folder = settings.folder / folder_of(self)
         self.result = run_scenario(self.scenario, folder, settings.options, AllureSteps())
         if settings.options.tape_replay is not None:
             show_replayed(self.scenario)
@@ -161,7 +168,8 @@ class PhaseReports:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.outcome == "rerun":  # pytest-rerunfailures': only the last attempt counts
+        outcome: str = report.outcome
+        if outcome == "rerun":  # pytest-rerunfailures': only the last attempt counts
             return
         # A phase is no test: whatever counts failures (--maxfail), or runs tests again by their
         # names (--lf, --sw), goes by the scenario's own report.

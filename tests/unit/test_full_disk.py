@@ -27,7 +27,7 @@ def noise(number: int) -> Frame:
 def test_a_pipeline_says_it(tmp_path: Path, name: str) -> None:
     (tmp_path / name).symlink_to(FULL)
     with (
-        pytest.raises(RecorderError, match="cannot write .*No space left"),
+        pytest.raises(RecorderError, match=r"cannot write .*No space left"),
         Pipeline(RecorderSettings(128, 96), tmp_path / "stream.mkv") as pipeline,
     ):
         for number in range(40):

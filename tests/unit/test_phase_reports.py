@@ -59,7 +59,9 @@ def test_stepwise_skips_a_test_and_not_a_phase(three: pytest.Pytester) -> None:
 
 def test_phases_of_an_attempt_that_is_repeated_fail_nothing(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(CONFTEST + RERUN)
-    pytester.makepyfile("tries = []\ndef test_a():\n    tries.append(1)\n    assert len(tries) > 1\n")
+    pytester.makepyfile(
+        "tries = []\ndef test_a():\n    tries.append(1)\n    assert len(tries) > 1\n"
+    )
     result = pytester.runpytest("-p", "no:cacheprovider")
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["*1 passed*1 rerun*2 phases passed*"])
