@@ -14,7 +14,7 @@ from .errors import HarnessError, StepError, TapeError
 from .interrupts import heed_interrupts
 from .metrics import Mark, PhaseSpan, measure
 from .observer import Observer
-from .output_folder import make_output_folder
+from .output_folder import forget_results, make_output_folder
 from .recorder import EncoderName, RecorderSettings
 from .replay import Counter, environment_of, open_tape, replay
 from .result import Evidence, Result, check, conclude
@@ -284,6 +284,7 @@ def _replay_scenario(
     scenario: Scenario, folder: Path, options: RunOptions, observer: Observer
 ) -> Result:
     assert options.tape_replay is not None
+    forget_results(folder)
     observer.stage("opening the tape")
     tape = open_tape(options.tape_replay, scenario)
     encoder = choose_encoder(settings_of(scenario, folder, options).recorder)

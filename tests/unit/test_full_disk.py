@@ -10,9 +10,12 @@ import pytest
 from support.feeder import Frame, record
 
 from harness.checks import Status, check_recording
-from harness.errors import RecorderError
+from harness.errors import EnvironmentProblem, RecorderError
+from harness.metrics import PhaseSpan, measure
+from harness.observer import Observer
 from harness.pipeline import Pipeline
 from harness.recorder import RecorderSettings
+from harness.result import Evidence, conclude
 
 FULL = Path("/dev/full")  # takes nothing: ENOSPC, from the kernel itself
 
@@ -55,3 +58,17 @@ def test_digests_that_did_not_all_get_there(tmp_path: Path) -> None:
         assert len(made.digests.load()) == pictures
         checks = {check.name: check for check in check_recording(made)}
         assert checks["exact in FFmpeg"].status is not Status.PASSED
+
+
+@pytest.mark.parametrize("name", ["ticks.csv", "metrics.json.part", "report.html"])
+def test_a_report_that_cannot_be_written(tmp_path: Path, name: str) -> None:
+    made = record(tmp_path / "stream.mkv", [(noise(1), ())], first=noise(0))
+    metrics = measure(made, "Full", [PhaseSpan("A", 0.0, 1.0)])
+    evidence = Evidence("Full", tmp_path, made)
+    (tmp_path / name).symlink_to(FULL)
+    with pytest.raises(EnvironmentProblem, match=r"the report in .* cannot be written: No space"):
+        conclude(evidence, metrics, (), None, Observer(), checks=())
+    stopped = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt) as raised:
+        conclude(evidence, metrics, (), stopped, Observer(), quick=True)
+    assert raised.value is stopped

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import BrowserError
+from harness.errors import BrowserError, HarnessError
 from harness.run import RunOptions, run_scenario, settings_of
 from harness.scenario import Scenario, load_scenario
 
@@ -32,3 +32,17 @@ def test_a_run_that_does_not_begin_leaves_no_frames(tmp_path: Path, encode: str)
     with pytest.raises(BrowserError):
         run_scenario(scenario(tmp_path, f"encode: {encode}"), tmp_path / "out", options)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("replayed", [True, False])
+def test_a_run_that_does_not_begin_leaves_no_earlier_result(tmp_path: Path, replayed: bool) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("metrics.json", "report.html", "live_spliced.mkv", "mine.txt"):
+        (out / name).write_text("before")
+    options = RunOptions(browser="/no/such/browser")
+    if replayed:
+        options = RunOptions(tape_replay=tmp_path)
+    with pytest.raises(HarnessError):
+        run_scenario(scenario(tmp_path, ""), out, options)
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
