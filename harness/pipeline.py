@@ -56,7 +56,8 @@ class Pipeline:
     frames would have, presented on every tick, or as `arrival` says. `origin_ns` is
     the time of tick 0. `helpers` threads share the rows of what has at least
     `shared_from` macroblocks with the caller's, None: as in a recording on this machine;
-    what comes out is the same. Raises RecorderError where the settings do not fit.
+    what comes out is the same. Raises RecorderError where the settings do not fit, and where
+    the folder cannot be written to.
     """
 
     def __init__(
@@ -81,9 +82,13 @@ class Pipeline:
         if helpers is not None:
             lib.uis_pipeline_share_rows(self._pointer, helpers, shared_from)
         self._muxer = Muxer(stream)
-        self._digests = DigestFile(
-            stream.with_suffix(".digests"), lib.uis_pipeline_mbs(self._pointer)
-        )
+        try:
+            self._digests = DigestFile(
+                stream.with_suffix(".digests"), lib.uis_pipeline_mbs(self._pointer)
+            )
+        except RecorderError:
+            lib.uis_pipeline_close(self._pointer)
+            raise
         self._stream = stream
         self._ticks: list[Tick] = []
         self._before: npt.NDArray[np.uint8] | None = None

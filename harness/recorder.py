@@ -159,14 +159,18 @@ class DigestFile:
     """Per-macroblock digests of every picture, on disk: 8 bytes a macroblock.
 
     What the encoders say a decoder must show, kept apart from the stream so
-    that a long recording does not fill the memory.
+    that a long recording does not fill the memory. Raises RecorderError where the file
+    cannot be opened.
     """
 
     def __init__(self, path: Path, macroblocks: int) -> None:
         self.path = path
         self.macroblocks = macroblocks
         self.pictures = 0
-        self._file = path.open("wb")
+        try:
+            self._file = path.open("wb")
+        except OSError as error:  # such as a file that a run as root left there
+            raise self._unwritable(error) from error
 
     def append(self, digests: bytes) -> None:
         """Raises RecorderError where the file cannot be written."""
@@ -193,7 +197,8 @@ class DigestFile:
 
     def _unwritable(self, error: OSError) -> RecorderError:
         return RecorderError(
-            f"cannot write {self.path}: {error.strerror}", "check the disk's free space"
+            f"cannot write {self.path}: {error.strerror}",
+            "check the folder's rights and free space",
         )
 
 
@@ -226,7 +231,8 @@ class Recorder:
     tape (see `tape_writer`); it must stay open until `close`.
 
     Raises:
-        RecorderError: the settings do not fit (from the constructor).
+        RecorderError: the settings do not fit, or the folder cannot be written to (from the
+            constructor).
     """
 
     settings: RecorderSettings
@@ -246,7 +252,11 @@ class Recorder:
             raise RecorderError(self._native.text(error), settings_remedy(s))
         self._pointer: Any = out[0]
         macroblocks = -(-s.width // 16) * -(-s.height // 16)
-        self._digests = DigestFile(self.stream.with_suffix(".digests"), macroblocks)
+        try:
+            self._digests = DigestFile(self.stream.with_suffix(".digests"), macroblocks)
+        except RecorderError:
+            lib.uis_recorder_destroy(self._pointer)
+            raise
         self._muxer = Muxer(self.stream)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._drain, name="recorder-drain", daemon=True)

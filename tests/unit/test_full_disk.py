@@ -1,4 +1,4 @@
-"""A disk that is full: what was recorded until then is kept, and the reason is said."""
+"""A full disk, or a file in the way: what was recorded until then is kept, the reason is said."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from harness.errors import EnvironmentProblem, RecorderError
 from harness.metrics import PhaseSpan, measure
 from harness.observer import Observer
 from harness.pipeline import Pipeline
-from harness.recorder import RecorderSettings
+from harness.recorder import Recorder, RecorderSettings
 from harness.result import Evidence, conclude
+from harness.ring import FrameRing
 
 FULL = Path("/dev/full")  # takes nothing: ENOSPC, from the kernel itself
 
@@ -47,6 +48,17 @@ def test_a_recording_ends_with_it(tmp_path: Path, name: str) -> None:
     assert made.ticks
     checks = {check.name: check for check in check_recording(made)}
     assert checks["exact in FFmpeg"].status is not Status.PASSED
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "stream.digests").mkdir()  # as little to be opened as another user's file
+    with pytest.raises(RecorderError, match=r"cannot write .*stream\.digests: Is a directory"):
+        Pipeline(RecorderSettings(128, 96), tmp_path / "stream.mkv")
+    with (
+        FrameRing(128, 96) as ring,
+        pytest.raises(RecorderError, match=r"cannot write .*stream\.digests: Is a directory"),
+    ):
+        Recorder(RecorderSettings(128, 96), ring, tmp_path / "stream.mkv")
 
 
 def test_digests_that_did_not_all_get_there(tmp_path: Path) -> None:
