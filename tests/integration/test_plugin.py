@@ -55,6 +55,13 @@ def test_markers_and_names_select(pytester: pytest.Pytester, own_folder: Path):
     result.stdout.fnmatch_lines(["quiet.yaml::quiet", "*1/2 tests collected*"])
 
 
+def test_without_allure(pytester: pytest.Pytester, own_folder: Path):
+    (own_folder / "quiet.yaml").write_text("skip: no need\n" + QUIET)
+    result = run(pytester, "-p", "no:allure_pytest", "--recordings", "out")
+    result.assert_outcomes(skipped=1)
+    assert not (own_folder / "out").exists()
+
+
 def test_help_has_a_group_of_its_own(pytester: pytest.Pytester):
     result = run(pytester, "--help")
     result.stdout.fnmatch_lines(["recording UI scenarios:", "*--browser-path=PATH*"])
