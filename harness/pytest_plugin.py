@@ -37,6 +37,7 @@ from .scenario import load_scenario
 from .scenario.loader import unknown_variable
 from .scenario.nearest import unknown
 from .scenario_item import (
+    MISTAKE,
     PHASE,
     PHASES,
     RUN,
@@ -182,6 +183,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     scenarios = [item.scenario for item in session.items if isinstance(item, ScenarioItem)]
     if scenarios and (wrong := unknown_variable(given, scenarios)):
+        if _is_worker(session.config):  # pytest-xdist takes one that ends here for a crash
+            session.config.stash[MISTAKE] = ScenarioError(f"--scenario-set: {wrong}")
+            return
         raise pytest.UsageError(f"--scenario-set: {wrong}")
 
 

@@ -33,6 +33,8 @@ class Run:
 
 
 RUN = pytest.StashKey[Run]()
+MISTAKE = pytest.StashKey[ScenarioError]()
+"""Of the command line, where each scenario has to say it."""
 EXPLAINER = pytest.StashKey[Explainer]()
 
 
@@ -86,6 +88,8 @@ class ScenarioItem(pytest.Item):
         return self.path, 0, f"scenario: {self.scenario.full_title}"
 
     def setup(self) -> None:
+        if mistake := self.config.stash.get(MISTAKE, None):
+            raise mistake
         if turns := self.config.stash[RUN].turns:
             waited = turns.take()
             if waited > 1:

@@ -102,6 +102,9 @@ def test_cases_tags_and_reasons_are_pytest_s_own(pytester: pytest.Pytester, own_
     result = run_("--scenario-set", "color=green")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*unknown variable 'color'; did you mean 'colour'?*"])
+    result = run(pytester, "-n", "1", "--scenario-set", "color=green", "family.yaml")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*--scenario-set: unknown variable 'color'*'colour'?*"])
     result = run(pytester, "-rs", "skipped.yaml")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["SKIPPED*no need"])
