@@ -23,6 +23,8 @@ from .scenario_item import EXPLAINER, ScenarioItem
 def configure(config: pytest.Config, recordings: Path) -> None:
     """Registers this part of the plugin; `recordings` is the run's folder."""
     explainer = config.stash[EXPLAINER] = Explainer()
+    if not config.pluginmanager.hasplugin("allure_pytest"):  # -p no:allure_pytest
+        return
     _register(config, explainer)
     config.pluginmanager.register(_Results(config, recordings), "uisplice-allure")
 

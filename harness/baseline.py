@@ -171,13 +171,18 @@ class StoredRun:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except OSError as error:
         raise BaselineError(
             f"{path}: {error.strerror}", "name a metrics.json, a folder of runs or a baseline"
         ) from error
     except ValueError as error:
         raise BaselineError(f"{path} is no JSON: {error}", "remove the file") from error
+
+
+def _no_number(word: str) -> None:
+    """NaN and Infinity, which Python reads: with them every comparison would pass or fail."""
+    raise ValueError(f"{word} is no number")
 
 
 def _stored_scenarios(path: Path, data: Any) -> list[ScenarioMetrics]:

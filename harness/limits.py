@@ -278,7 +278,7 @@ class _Parser:
         *,
         strict: bool = False,
     ) -> Limit:
-        """Refuses what no value can meet, or what every value meets."""
+        """Refuses what no value can meet."""
         smallest = None if self.quantity is Quantity.LEVEL else Decimal(0)
         largest = _LARGEST.get(self.quantity)
         for bound in (low, high):

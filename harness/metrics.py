@@ -86,6 +86,7 @@ class Measures:
     patched_mbs went out as I_PCM because they could not be expressed; fallbacks
     are keyframes because parts of a picture did not fit together. presents and
     coalesced are the accounts of `Frames`. regions is the most that one picture has.
+    peak_bitrate is the largest bitrate over any second, None where there are fewer ticks.
     ssim is the mean over the pictures, None where it was not measured; latency is
     from present to access unit in ms, None in a replay and without a picture that
     had a present.
@@ -110,6 +111,7 @@ class Measures:
     regions: int
     ssim: float | None
     latency: Spread | None
+    peak_bitrate: float | None
 
     @property
     def coded(self) -> int:
@@ -128,6 +130,7 @@ class Measures:
         total = len(ticks)
         size = sum(tick.bytes for tick in ticks)
         coded = [tick for tick in ticks if tick.picture is not Picture.NONE]
+        peak = peak_bitrate(ticks, fps, fps)
         return cls(
             ticks=total,
             duration=total / fps,
@@ -154,6 +157,7 @@ class Measures:
             latency=Spread.of(tick.latency_ms for tick in ticks if has_latency(tick))
             if live
             else None,
+            peak_bitrate=round(peak[0], 1) if peak else None,
         )
 
 
@@ -248,6 +252,11 @@ def count_frames(recording: Recording) -> Frames:
     )
 
 
+def _first_tick(seconds: float, fps: int) -> int:
+    """The first tick at or behind a time."""
+    return math.ceil(seconds * fps - 1e-6)
+
+
 def measure(
     recording: Recording,
     scenario: str,
@@ -256,20 +265,22 @@ def measure(
     environment: dict[str, str] | None = None,
 ) -> Metrics:
     """Computes all metrics of a recording. A tick belongs to the phase whose
-    span holds its time; ticks behind the last span belong to the last phase."""
+    span holds its time; ticks behind the last span belong to the last phase. Less than a tick
+    between two spans, or before the first, is no gap; ticks of a gap belong to the whole alone."""
     settings = recording.settings
     phases = []
     first = 0
+    before = 0.0  # where the span before ends
     for number, span in enumerate(spans):
+        if span.start - before >= 1 / settings.fps:
+            first = max(first, min(_first_tick(span.start, settings.fps), len(recording.ticks)))
+        before = span.end
         last_span = number == len(spans) - 1
         end = (
             len(recording.ticks)
             if last_span
-            else min(
-                # A tick at a phase's very end belongs to the next one.
-                math.ceil(span.end * settings.fps - 1e-6),
-                len(recording.ticks),
-            )
+            # A tick at a phase's very end belongs to the next one.
+            else min(_first_tick(span.end, settings.fps), len(recording.ticks))
         )
         overran = span.end - span.start - span.duration if span.duration is not None else 0.0
         phases.append(

@@ -45,20 +45,29 @@ class Muxer:
         """
         time_ms = round(time_s * 1000)
         if self._waiting is not None:
+            assert self._container is not None
             time_ms = max(time_ms, self._waiting[0] + 1)
-            self._write(time_ms)
+            self._write(self._container, self._waiting, time_ms)
         elif self._container is None:
             self._open(access_unit)
         self._waiting = (time_ms, access_unit, keyframe)
 
     def close(self, end_s: float) -> None:
-        """Writes what waits, lasting until `end_s`, and finishes the file."""
-        if self._waiting is not None:
-            self._write(max(round(end_s * 1000), self._waiting[0] + 1))
-            self._waiting = None
-        if self._container is not None:
-            self._container.close()
-            self._container = None
+        """Writes what waits, lasting until `end_s`, and finishes the file. May be called
+        twice. Raises RecorderError where the file cannot be written; it is closed then, too."""
+        container, self._container = self._container, None
+        waiting, self._waiting = self._waiting, None
+        if container is None:
+            return
+        try:
+            if waiting is not None:
+                end_ms = max(round(end_s * 1000), waiting[0] + 1)
+                self._write(container, waiting, end_ms)
+        finally:
+            try:
+                container.close()
+            except (OSError, av.error.FFmpegError) as error:
+                raise self._unwritable(error) from error
 
     def _open(self, first: bytes) -> None:
         try:
@@ -85,11 +94,11 @@ class Muxer:
                 f"cannot write {self.path}: {error}", "check the folder's rights and free space"
             ) from error
 
-    def _write(self, next_ms: int) -> None:
-        assert self._waiting is not None
-        assert self._container is not None
+    def _write(
+        self, container: OutputContainer, waiting: tuple[int, bytes, bool], next_ms: int
+    ) -> None:
         assert self._stream is not None
-        time_ms, data, keyframe = self._waiting
+        time_ms, data, keyframe = waiting
         packet = av.Packet(data)
         packet.stream = self._stream
         packet.time_base = _MILLISECOND
@@ -97,12 +106,13 @@ class Muxer:
         packet.duration = next_ms - time_ms
         packet.is_keyframe = keyframe
         try:
-            self._container.mux_one(packet)
+            container.mux_one(packet)
         except (OSError, av.error.FFmpegError) as error:
-            raise RecorderError(
-                f"cannot write {self.path}: {error}", "check the disk's free space"
-            ) from error
+            raise self._unwritable(error) from error
         self.pictures += 1
+
+    def _unwritable(self, error: Exception) -> RecorderError:
+        return RecorderError(f"cannot write {self.path}: {error}", "check the disk's free space")
 
     def __enter__(self) -> Muxer:
         return self

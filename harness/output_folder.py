@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import pwd
@@ -9,6 +10,8 @@ import tempfile
 from pathlib import Path
 
 from .errors import EnvironmentProblem
+
+_RESULTS = ("metrics.json", "report.html", "viewer.html", "live_spliced.mkv", "live_spliced.mp4")
 
 
 def make_output_folder(folder: Path, option: str = "") -> None:
@@ -25,6 +28,14 @@ def make_output_folder(folder: Path, option: str = "") -> None:
         raise EnvironmentProblem(
             f"nothing can be written in {folder}: {error.strerror}", _remedy(folder, error, option)
         ) from error
+
+
+def forget_results(folder: Path) -> None:
+    """Removes what a run before this one in the same folder came to. One that does not begin, or
+    has no picture, would seem to have come to that."""
+    for name in _RESULTS:
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
 
 
 def _remedy(folder: Path, error: OSError, option: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,8 @@ class Pipeline:
     frames would have, presented on every tick, or as `arrival` says. `origin_ns` is
     the time of tick 0. `helpers` threads share the rows of what has at least
     `shared_from` macroblocks with the caller's, None: as in a recording on this machine;
-    what comes out is the same. Raises RecorderError where the settings do not fit.
+    what comes out is the same. Raises RecorderError where the settings do not fit, and where
+    the folder cannot be written to.
     """
 
     def __init__(
@@ -80,9 +82,13 @@ class Pipeline:
         if helpers is not None:
             lib.uis_pipeline_share_rows(self._pointer, helpers, shared_from)
         self._muxer = Muxer(stream)
-        self._digests = DigestFile(
-            stream.with_suffix(".digests"), lib.uis_pipeline_mbs(self._pointer)
-        )
+        try:
+            self._digests = DigestFile(
+                stream.with_suffix(".digests"), lib.uis_pipeline_mbs(self._pointer)
+            )
+        except RecorderError:
+            lib.uis_pipeline_close(self._pointer)
+            raise
         self._stream = stream
         self._ticks: list[Tick] = []
         self._before: npt.NDArray[np.uint8] | None = None
@@ -163,9 +169,10 @@ class Pipeline:
         return len(self._ticks)
 
     def finish(self, unseen_drops: int = 0) -> Recording:
-        """Finishes the file and gives everything."""
-        self._digests.close()
-        recording = Recording(
+        """Finishes the file and gives everything. Raises RecorderError where the file cannot be
+        finished."""
+        self._close_files()
+        return Recording(
             self.settings,
             self._stream,
             tuple(self._ticks),
@@ -173,8 +180,12 @@ class Pipeline:
             unseen_drops,
             live=False,
         )
-        self._muxer.close(recording.duration)
-        return recording
+
+    def _close_files(self) -> None:
+        try:
+            self._muxer.close(len(self._ticks) / self.settings.fps)
+        finally:
+            self._digests.close()
 
     def __enter__(self) -> Self:
         return self
@@ -186,8 +197,8 @@ class Pipeline:
         trace: TracebackType | None,
     ) -> None:
         self._native.lib.uis_pipeline_close(self._pointer)
-        self._digests.close()
-        self._muxer.close(len(self._ticks) / self.settings.fps)
+        with contextlib.suppress(RecorderError):  # `finish` says it; another error is on its way
+            self._close_files()
 
 
 def bgra_image(frame: npt.NDArray[np.uint8]) -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -29,12 +30,14 @@ from .headroom import complaints_in
 from .metrics import PhaseSpan, measure
 from .observer import Observer
 from .recorder import RecorderSettings
+from .recording_folders import FOLDERS, folder_names, folder_of
 from .result import Result, conclude
 from .run import RunOptions, run_scenario
 from .scenario import load_scenario
 from .scenario.loader import unknown_variable
 from .scenario.nearest import unknown
 from .scenario_item import (
+    MISTAKE,
     PHASE,
     PHASES,
     RUN,
@@ -158,7 +161,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 def _named_on_command_line(path: Path, config: pytest.Config) -> bool:
     return any(
-        (config.invocation_params.dir / str(argument).split("::")[0]).resolve() == path
+        (config.invocation_params.dir / str(argument).split("::")[0]).resolve() == path.resolve()
         for argument in config.args
     )
 
@@ -172,12 +175,17 @@ def _looks_like_a_scenario(path: Path) -> bool:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """A variable that no scenario has is a mistake of the command line."""
+    """Tests of one name get folders of their own; a variable that no scenario has is a mistake
+    of the command line."""
+    session.config.stash[FOLDERS] = folder_names(session.items)
     given = [name for name, _ in session.config.getoption("--scenario-set")]
     if not given or session.testsfailed:
         return
     scenarios = [item.scenario for item in session.items if isinstance(item, ScenarioItem)]
     if scenarios and (wrong := unknown_variable(given, scenarios)):
+        if _is_worker(session.config):  # pytest-xdist takes one that ends here for a crash
+            session.config.stash[MISTAKE] = ScenarioError(f"--scenario-set: {wrong}")
+            return
         raise pytest.UsageError(f"--scenario-set: {wrong}")
 
 
@@ -310,7 +318,7 @@ def recording(
     def record(*, open: str, check: bool = True, **given: Any) -> Iterator[RecordedSession]:
         nonlocal count
         count += 1
-        name = re.sub(r"[^\w.-]+", "-", request.node.name) + (f"-{count}" if count > 1 else "")
+        name = folder_of(request.node) + (f"-{count}" if count > 1 else "")
         for key in given:
             if key not in of_session | of_recorder:
                 raise TypeError(f"recording: {unknown('setting', key, of_session | of_recorder)}")
@@ -369,15 +377,18 @@ def play(request: pytest.FixtureRequest) -> Callable[..., Result]:
     config = request.config
     run = config.stash[RUN]
 
+    played: Counter[str] = Counter()
+
     def play_file(path: str | Path, **variables: object) -> Result:
         texts = {name: str(value) for name, value in variables.items()}
         scenario = load_scenario(request.path.parent / path, texts)
         if wrong := unknown_variable(texts, [scenario]):
             raise ScenarioError(f"{path}: {wrong}")
-        test = re.sub(r"[^\w.-]+", "-", request.node.name)
-        result = run_scenario(
-            scenario, run.folder / test / scenario.folder_name, run.options, Observer()
-        )
+        name = scenario.folder_name
+        played[name] += 1
+        name += f"-{played[name]}" if played[name] > 1 else ""
+        folder = run.folder / folder_of(request.node) / name
+        result = run_scenario(scenario, folder, run.options, Observer())
         attach(result)
         return result
 

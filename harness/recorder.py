@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import os
 import threading
@@ -158,27 +159,47 @@ class DigestFile:
     """Per-macroblock digests of every picture, on disk: 8 bytes a macroblock.
 
     What the encoders say a decoder must show, kept apart from the stream so
-    that a long recording does not fill the memory.
+    that a long recording does not fill the memory. Raises RecorderError where the file
+    cannot be opened.
     """
 
     def __init__(self, path: Path, macroblocks: int) -> None:
         self.path = path
         self.macroblocks = macroblocks
         self.pictures = 0
-        self._file = path.open("wb")
+        try:
+            self._file = path.open("wb")
+        except OSError as error:  # such as a file that a run as root left there
+            raise self._unwritable(error) from error
 
     def append(self, digests: bytes) -> None:
-        self._file.write(digests)
+        """Raises RecorderError where the file cannot be written."""
+        try:
+            self._file.write(digests)
+        except OSError as error:
+            raise self._unwritable(error) from error
         self.pictures += 1
 
     def close(self) -> None:
-        self._file.close()
+        """May be called twice. Raises RecorderError where the file cannot be finished."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def load(self) -> npt.NDArray[np.uint64]:
-        """Shape (pictures, macroblocks), memory-mapped."""
-        if self.pictures == 0:
+        """Shape (pictures, macroblocks), memory-mapped; fewer pictures where the disk was full."""
+        whole = self.path.stat().st_size // (8 * self.macroblocks) if self.pictures else 0
+        pictures = min(self.pictures, whole)
+        if pictures == 0:
             return np.empty((0, self.macroblocks), np.uint64)
-        return np.memmap(self.path, np.uint64, mode="r", shape=(self.pictures, self.macroblocks))
+        return np.memmap(self.path, np.uint64, mode="r", shape=(pictures, self.macroblocks))
+
+    def _unwritable(self, error: OSError) -> RecorderError:
+        return RecorderError(
+            f"cannot write {self.path}: {error.strerror}",
+            "check the folder's rights and free space",
+        )
 
 
 @dataclass(frozen=True)
@@ -210,7 +231,8 @@ class Recorder:
     tape (see `tape_writer`); it must stay open until `close`.
 
     Raises:
-        RecorderError: the settings do not fit (from the constructor).
+        RecorderError: the settings do not fit, or the folder cannot be written to (from the
+            constructor).
     """
 
     settings: RecorderSettings
@@ -230,7 +252,11 @@ class Recorder:
             raise RecorderError(self._native.text(error), settings_remedy(s))
         self._pointer: Any = out[0]
         macroblocks = -(-s.width // 16) * -(-s.height // 16)
-        self._digests = DigestFile(self.stream.with_suffix(".digests"), macroblocks)
+        try:
+            self._digests = DigestFile(self.stream.with_suffix(".digests"), macroblocks)
+        except RecorderError:
+            lib.uis_recorder_destroy(self._pointer)
+            raise
         self._muxer = Muxer(self.stream)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._drain, name="recorder-drain", daemon=True)
@@ -292,14 +318,18 @@ class Recorder:
 
     def stop(self, duration: float | None = None) -> Recording:
         """Ends the recording at `duration` seconds (default: now), waits for
-        the last picture, and finishes the file."""
+        the last picture, and finishes the file. A file that cannot be finished (the disk is
+        full) is the recording's `error`."""
         lib = self._native.lib
         end = 0 if duration is None else self.origin_ns + round(duration * 1e9)
         lib.uis_recorder_stop(self._pointer, end)
         if self._started:
             self._thread.join()
-        self._digests.close()
-        recording = Recording(
+        try:
+            self._finish()
+        except RecorderError as error:
+            self._failure = self._failure or error
+        return Recording(
             settings=self.settings,
             stream=self.stream,
             ticks=tuple(self._ticks),
@@ -307,8 +337,6 @@ class Recorder:
             unseen_drops=int(lib.uis_recorder_unseen_drops(self._pointer)) if self._started else 0,
             error=self.failed,
         )
-        self._muxer.close(recording.duration)
-        return recording
 
     def close(self) -> None:
         """Frees the native recorder, without waiting for a tick. May be called twice."""
@@ -319,8 +347,15 @@ class Recorder:
             self._thread.join()
         self._native.lib.uis_recorder_destroy(self._pointer)
         self._pointer = None
-        self._digests.close()
-        self._muxer.close(len(self._ticks) / self.settings.fps)
+        # Where it matters, `stop` has said it: here the recording is given up.
+        with contextlib.suppress(RecorderError):
+            self._finish()
+
+    def _finish(self) -> None:
+        try:
+            self._muxer.close(len(self._ticks) / self.settings.fps)
+        finally:
+            self._digests.close()
 
     def _drain(self) -> None:
         ffi, lib = self._native.ffi, self._native.lib

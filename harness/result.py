@@ -9,7 +9,7 @@ from pathlib import Path
 from .captured import CapturedPicture
 from .causes import causes_of
 from .checks import CheckResult, Status, check_recording
-from .errors import HarnessError, RecorderError
+from .errors import EnvironmentProblem, HarnessError, RecorderError
 from .failure_table import failure_table
 from .headroom import Usage, complaint
 from .metrics import Metrics
@@ -81,7 +81,7 @@ def conclude(
     checks: tuple[CheckResult, ...] | None = None,
 ) -> Result:
     """Runs the checks (not when `quick` or already given), writes every report, and gives
-    the result."""
+    the result. Raises EnvironmentProblem where the reports cannot be written."""
     recording = evidence.recording
     if quick:
         checks = (CheckResult("stream", Status.NOT_RUN, "interrupted before the checks"),)
@@ -105,6 +105,25 @@ def conclude(
         headroom=complaint(metrics.frames.dropped, metrics.frames.presented, evidence.usage),
     )
     observer.stage("writing the report")
+    try:
+        _write(evidence, result, failure, quick=quick)
+    except OSError as error:
+        if failure is not None and not isinstance(failure, Exception):
+            raise failure from error  # Ctrl-C ends the run all the same
+        reason = f"the report in {folder} cannot be written: {error.strerror or error}"
+        if result.failure is not None:
+            reason = f"{result.failure.message}; {reason}"
+        raise EnvironmentProblem(reason, "check the folder's rights and free space") from error
+    return result
+
+
+def _write(
+    evidence: Evidence, result: Result, failure: BaseException | None, *, quick: bool
+) -> None:
+    """Everything that a reader of the folder finds."""
+    folder, recording, metrics = evidence.folder, evidence.recording, result.metrics
+    checks, verdicts = result.checks, result.verdicts
+    assert metrics is not None
     problems = ["interrupted"] if quick else result.problems
     write_ticks(folder / "ticks.csv", recording.ticks)
     mp4 = folder / "live_spliced.mp4"
@@ -130,4 +149,3 @@ def conclude(
     )
     if not problems:
         recording.digests.path.unlink(missing_ok=True)  # evidence only where something failed
-    return result

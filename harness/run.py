@@ -14,7 +14,7 @@ from .errors import HarnessError, StepError, TapeError
 from .interrupts import heed_interrupts
 from .metrics import Mark, PhaseSpan, measure
 from .observer import Observer
-from .output_folder import make_output_folder
+from .output_folder import forget_results, make_output_folder
 from .recorder import EncoderName, RecorderSettings
 from .replay import Counter, environment_of, open_tape, replay
 from .result import Evidence, Result, check, conclude
@@ -41,7 +41,7 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
             preset=scenario.encoder.preset,
             guard=scenario.encoder.guard,
             splice=scenario.encoder.splice,
-            keyframe_interval=round((scenario.encoder.keyframe_every or 0) * scenario.fps),
+            keyframe_interval=_ticks_between(scenario.encoder.keyframe_every, scenario.fps),
             measure=any(
                 expect.ssim is not None
                 for expect in (scenario.expect, *(phase.expect for phase in scenario.phases))
@@ -67,6 +67,11 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
         reduced_motion=scenario.reduced_motion,
         variables=scenario.variables,
     )
+
+
+def _ticks_between(seconds: float | None, fps: int) -> int:
+    """0 for None: never. However short a time is, it is a tick at least."""
+    return 0 if seconds is None else max(1, round(seconds * fps))
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,8 @@ def run_scenario(
             require_folder(options.tape_record)
             layer_side = (options.encode or scenario.encode) == "layer"
             spool = stack.enter_context(open_spool(folder, named=layer_side))
+            if layer_side:  # a session that does not begin leaves the name
+                stack.callback(Path(spool.name).unlink, missing_ok=True)
         return _play_scenario(scenario, folder, options, observer, spool)
 
 
@@ -277,6 +284,7 @@ def _replay_scenario(
     scenario: Scenario, folder: Path, options: RunOptions, observer: Observer
 ) -> Result:
     assert options.tape_replay is not None
+    forget_results(folder)
     observer.stage("opening the tape")
     tape = open_tape(options.tape_replay, scenario)
     encoder = choose_encoder(settings_of(scenario, folder, options).recorder)

@@ -11,8 +11,9 @@ import pytest
 
 from . import baseline_plugin
 from .allure_report import AllureSteps, Explainer, attach, describe, show_replayed
-from .errors import BaselineRegression, HarnessError, ScenarioError
+from .errors import BaselineRegression, HarnessError, ScenarioError, TapeError
 from .explanation import PhaseFacts, explain, phase_facts
+from .recording_folders import folder_of, has_own_name
 from .report import MEASURES_HEAD, measures_row
 from .result import Result
 from .run import RunOptions, run_scenario
@@ -32,6 +33,8 @@ class Run:
 
 
 RUN = pytest.StashKey[Run]()
+MISTAKE = pytest.StashKey[ScenarioError]()
+"""Of the command line, where each scenario has to say it."""
 EXPLAINER = pytest.StashKey[Explainer]()
 
 
@@ -39,6 +42,7 @@ PHASES = "uisplice_phases"
 """The attribute of a scenario's report that holds its PhaseFacts."""
 PHASE = "uisplice_phase"
 """The attribute of a phase's report that holds its name."""
+_COUNT_TESTS = ("session", "lfplugin", "stepwiseplugin")  # pytest's own plugins
 
 
 class ScenarioFailure(AssertionError):
@@ -84,6 +88,8 @@ class ScenarioItem(pytest.Item):
         return self.path, 0, f"scenario: {self.scenario.full_title}"
 
     def setup(self) -> None:
+        if mistake := self.config.stash.get(MISTAKE, None):
+            raise mistake
         if turns := self.config.stash[RUN].turns:
             waited = turns.take()
             if waited > 1:
@@ -97,8 +103,15 @@ class ScenarioItem(pytest.Item):
 
     def runtest(self) -> None:
         settings = self.config.stash[RUN]
+        self.result = None  # of an attempt before this one, where tests are run again
         describe(self.scenario)
-        folder = settings.folder / self.scenario.folder_name
+        if settings.options.tape_record is not None and not has_own_name(self):
+            raise TapeError(
+                f"another scenario of this run is named '{self.name}' as well: both would have "
+                "one tape",
+                "run them apart, each with a folder of its own for --tape-record",
+            )
+        folder = settings.folder / folder_of(self)
         self.result = run_scenario(self.scenario, folder, settings.options, AllureSteps())
         if settings.options.tape_replay is not None:
             show_replayed(self.scenario)
@@ -159,9 +172,16 @@ class PhaseReports:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        outcome: str = report.outcome
+        if outcome == "rerun":  # pytest-rerunfailures': only the last attempt counts
+            return
+        # A phase is no test: whatever counts failures (--maxfail), or runs tests again by their
+        # names (--lf, --sw), goes by the scenario's own report.
+        plugins = self._config.pluginmanager
+        counting = [plugins.get_plugin(name) for name in _COUNT_TESTS]
+        hook = plugins.subset_hook_caller("pytest_runtest_logreport", counting)
         for facts in getattr(report, PHASES, ()):
-            phase = _phase_report(facts, report)
-            self._config.hook.pytest_runtest_logreport(report=phase)
+            hook(report=_phase_report(facts, report))
 
 
 def _phase_report(facts: PhaseFacts, whole: pytest.TestReport) -> pytest.TestReport:

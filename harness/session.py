@@ -35,7 +35,7 @@ from .media import prepare_clips
 from .metrics import Mark
 from .native import LIBRARY, layer_dir
 from .observer import Observer
-from .output_folder import make_output_folder
+from .output_folder import forget_results, make_output_folder
 from .page_setup import NetworkShaper, StorageState, restore
 from .recorder import EncoderName, Recorder, RecorderSettings, Recording
 from .result import Evidence
@@ -155,6 +155,7 @@ class Session:
     def __enter__(self) -> Self:
         s = self.settings
         make_output_folder(s.folder)
+        forget_results(s.folder)
         # A run before this one in the same folder may have ended elsewhere.
         for name in (SCREENSHOTS, CAPTURED):
             shutil.rmtree(s.folder / name, ignore_errors=True)

@@ -296,7 +296,7 @@ class Tape:
     def _frames(self) -> Iterator[Frame]:
         size = (self.header.width, self.header.height)
         try:
-            with av.open(str(self.path)) as container:
+            with av.open(str(self.path), metadata_errors="replace") as container:
                 stream = container.streams.video[0]
                 stream.thread_type = "AUTO"
                 for picture in container.decode(stream):
@@ -344,7 +344,10 @@ def _read(path: Path, container: Any) -> tuple[TapeHeader, tuple[TapedTick, ...]
     video, records = container.streams.video, container.streams.subtitles
     if text is None or len(video) != 1 or len(records) != 1:
         raise _damaged(path, "its header or one of its streams is missing")
-    seal = Seal(text, video[0].codec_context.extradata or b"")
+    codec = video[0].codec_context
+    if codec is None:
+        raise _damaged(path, "its video is of no known kind")
+    seal = Seal(text, codec.extradata or b"")
     ticks: list[TapedTick] = []
     end: str | None = None
     try:
@@ -354,6 +357,8 @@ def _read(path: Path, container: Any) -> tuple[TapeHeader, tuple[TapedTick, ...]
                 continue
             if end is not None:
                 raise _damaged(path, "something stands behind its end")
+            if packet.pts is None:
+                raise _damaged(path, "a packet has no time")
             if packet.stream is video[0]:
                 seal.add(0, packet.pts, memoryview(packet))
                 continue

@@ -19,7 +19,7 @@ from ..replay import require_tapes
 from ..result import Result
 from ..run import RunOptions, run_scenario
 from ..scenario import Scenario, load_scenarios
-from ..scenario.loader import unknown_variable
+from ..scenario.loader import require_own_folders, unknown_variable
 from .command import command_parser, say
 from .progress import Progressing
 from .result_tables import show
@@ -71,6 +71,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if wrong := unknown_variable(variables, scenarios):
         remedy = "a scenario's variables stand under 'variables' and 'matrix'"
         raise ScenarioError(f"--set: {wrong}", remedy)
+    require_own_folders(scenarios)
     if arguments.tape_replay is not None:
         require_tapes(arguments.tape_replay, scenarios)
     make_output_folder(arguments.output, "--output")

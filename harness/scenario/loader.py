@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from .problems import problems_of
 
 REMEDY = "correct the file; docs/scenarios.md describes every key"
 MOST_PROBLEMS = 100  # lines of one error
-LONGEST_NAME = 150  # characters of a case's folder
+LONGEST_NAME = 150  # bytes of a case's folder
 
 
 def load_scenario(path: Path, overrides: Mapping[str, str] | None = None) -> Scenario:
@@ -103,9 +104,9 @@ def _name_problems(root: Tree, scenarios: list[Scenario]) -> list[Problem]:
                 f"the cases {other} and {values} would have one name, '{name}'; "
                 "let them differ in letters or digits"
             )
-        elif len(name) > LONGEST_NAME:
+        elif len(os.fsencode(name)) > LONGEST_NAME:
             problem = (
-                f"the case {values[:60]}... has a name of more than {LONGEST_NAME} characters; "
+                f"the case {values[:60]}... has a name of more than {LONGEST_NAME} bytes; "
                 "give the parameter short values, and put long ones under 'variables'"
             )
         else:
@@ -113,6 +114,20 @@ def _name_problems(root: Tree, scenarios: list[Scenario]) -> list[Problem]:
             continue
         problems.append(Problem(matrix.mark, problem))
     return problems
+
+
+def require_own_folders(scenarios: Iterable[Scenario]) -> None:
+    """Raises ScenarioError where two files' scenarios have one name: the second one's recording,
+    or tape, would replace the first one's."""
+    paths: dict[str, Path] = {}
+    for scenario in scenarios:
+        other = paths.setdefault(scenario.folder_name, scenario.path)
+        if other != scenario.path:
+            raise ScenarioError(
+                f"{display_path(other)} and {display_path(scenario.path)} would both be recorded "
+                f"in the folder '{scenario.folder_name}'",
+                "rename one of the files, or run them apart",
+            )
 
 
 def assignment(text: str) -> tuple[str, str]:

@@ -217,3 +217,31 @@ def test_wrong_options(pytester: pytest.Pytester, arguments: list[str], message:
 def test_the_options_have_a_group_of_their_own(pytester: pytest.Pytester):
     result = pytester.runpytest_subprocess("--help")
     result.stdout.fnmatch_lines(["uisplice baselines:", "*--baseline-save=NAME*"])
+
+
+def test_every_recording_of_one_name_has_its_own_folder(
+    pytester: pytest.Pytester, taped: Callable[[str], Path]
+):
+    path = taped("case")
+    other = pytester.path / "other"
+    other.mkdir()
+    (other / path.name).write_text(path.read_text())
+    (other / "page.html").write_text("<p>page")
+    pytester.makepyfile(
+        test_twice="""
+        def test_twice(play):
+            results = [play("case.yaml"), play("case.yaml")]
+            assert results[0].folder != results[1].folder
+        """
+    )
+    result = replay(pytester, "case.yaml", "other/case.yaml", "test_twice.py")
+    result.assert_outcomes(passed=3)
+    recorded = {
+        p.parent.relative_to(pytester.path / "out") for p in pytester.path.glob("out/**/*.mkv")
+    }
+    assert {str(folder) for folder in recorded} == {
+        "case.yaml-case",
+        "other-case.yaml-case",
+        "test_twice/case",
+        "test_twice/case-2",
+    }

@@ -55,6 +55,13 @@ def test_markers_and_names_select(pytester: pytest.Pytester, own_folder: Path):
     result.stdout.fnmatch_lines(["quiet.yaml::quiet", "*1/2 tests collected*"])
 
 
+def test_without_allure(pytester: pytest.Pytester, own_folder: Path):
+    (own_folder / "quiet.yaml").write_text("skip: no need\n" + QUIET)
+    result = run(pytester, "-p", "no:allure_pytest", "--recordings", "out")
+    result.assert_outcomes(skipped=1)
+    assert not (own_folder / "out").exists()
+
+
 def test_help_has_a_group_of_its_own(pytester: pytest.Pytester):
     result = run(pytester, "--help")
     result.stdout.fnmatch_lines(["recording UI scenarios:", "*--browser-path=PATH*"])
@@ -95,6 +102,9 @@ def test_cases_tags_and_reasons_are_pytest_s_own(pytester: pytest.Pytester, own_
     result = run_("--scenario-set", "color=green")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*unknown variable 'color'; did you mean 'colour'?*"])
+    result = run(pytester, "-n", "1", "--scenario-set", "color=green", "family.yaml")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*--scenario-set: unknown variable 'color'*'colour'?*"])
     result = run(pytester, "-rs", "skipped.yaml")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["SKIPPED*no need"])

@@ -378,6 +378,7 @@ def test_a_baseline_that_is_not_there_names_those_that_are(tmp_path: Path):
         ('{"format": 99}', "has the format 99, this version reads 1"),
         ('{"format": 1, "scenarios": [{"name": "x"}]}', "is damaged: KeyError"),
         ('{"format": 1, "scenarios": 5}', "is damaged: TypeError"),
+        ('{"format": 1, "scenarios": [NaN]}', "is no JSON: NaN is no number"),
     ],
 )
 def test_a_damaged_file_is_refused(tmp_path: Path, text: str, message: str):

@@ -262,7 +262,7 @@ def test_names_of_cases_are_fit_for_folders(tmp_path: Path) -> None:
     text = f"matrix: {{who: [Ada, {'x' * 200}]}}\nsteps: [{{mark: '${{who}}'}}]\n"
     (line,) = problems(tmp_path, text)
     assert line.startswith("some.yaml:2:9: the case who=xxx")
-    assert "more than 150 characters; give the parameter short values" in line
+    assert "more than 150 bytes; give the parameter short values" in line
 
 
 # --- includes ---

@@ -11,6 +11,7 @@ from support.ticks import recording, tick
 
 from harness.metrics import FORMAT, PhaseSpan, measure, peak_bitrate
 from harness.recorder import Picture, Rect, TickClass
+from harness.tolerance import METRICS
 
 FULL = {"tick_class": TickClass.CHANGED, "picture": Picture.FULL}
 
@@ -64,6 +65,34 @@ def test_what_was_not_measured_is_none(tmp_path: Path) -> None:
     assert (total.ssim, total.latency) == (None, None)
     nothing = measure(recording(tmp_path, [tick(0)], measure=True), "Nothing", []).total
     assert (nothing.ssim, nothing.latency, nothing.psnr_y) == (None, None, None)
+
+
+def test_ticks_between_phases_are_of_none(tmp_path: Path) -> None:
+    """A test in Python waits between two phases: what happens then is not the second one's."""
+    ticks = [tick(i, **FULL, bytes=10 if i < 12 or i >= 36 else 1000) for i in range(60)]
+    spans = [PhaseSpan("A", 0.02, 0.5), PhaseSpan("B", 1.5, 2.0), PhaseSpan("C", 2.03, 2.5)]
+    metrics = measure(recording(tmp_path, ticks), "Gaps", spans)
+    assert [(p.first_tick, p.end_tick) for p in metrics.phases] == [(0, 12), (36, 48), (48, 60)]
+    assert [p.measures.bytes for p in metrics.phases] == [120, 120, 120]
+    assert metrics.total.bytes == 360 + 24_000
+
+
+@pytest.mark.parametrize("span", [(7.0, 8.0), (2.0, 1.0), (0.0, 0.0)])
+def test_a_phase_without_a_tick(tmp_path: Path, span: tuple[float, float]) -> None:
+    spans = [PhaseSpan("A", *span), PhaseSpan("B", span[1], 9.0)]
+    metrics = measure(recording(tmp_path, [tick(0, **FULL), tick(1)]), "Two", spans)
+    assert sum(p.measures.ticks for p in metrics.phases) <= 2
+    assert all(0 <= p.first_tick <= p.end_tick <= 2 for p in metrics.phases)
+
+
+def test_everything_that_baselines_compare_is_measured(tmp_path: Path) -> None:
+    ticks = [tick(i, **FULL, bytes=100 + i, ssim=1.0) for i in range(48)]
+    made = measure(recording(tmp_path, ticks, measure=True), "Two seconds", [])
+    total = made.to_json()["total"]
+    assert [m.name for m in METRICS if not m.timed and m.value(total) is None] == []
+    assert total["peak_bitrate"] == 8 * sum(range(124, 148))
+    short = measure(recording(tmp_path, ticks[:23]), "Under a second", []).total
+    assert short.peak_bitrate is None
 
 
 @pytest.mark.parametrize("live", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -167,6 +168,24 @@ def test_every_damaged_byte_is_noticed_or_does_not_matter(tape: Path):
         except TapeError:
             noticed += 1
     assert noticed > 0.9 * len(places)
+
+
+@pytest.mark.parametrize(
+    ("word", "by"),
+    [
+        (b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/AVX"),  # a codec that FFmpeg does not know
+        (b"DURATION", b"DURAT\xffON"),  # tags that are no text
+        ("Ünïcode".encode(), b"\xff" * 9),
+    ],
+)
+def test_damaged_words(tape: Path, word: bytes, by: bytes):
+    """As a byte that changed: noticed, or without meaning for what is replayed."""
+    whole = tape.read_bytes()
+    assert word in whole
+    for place in (whole.find(word), whole.rfind(word)):
+        tape.write_bytes(whole[:place] + by + whole[place + len(word) :])
+        with contextlib.suppress(TapeError):
+            assert len(list(Tape.open(tape))) == len(Tape.open(tape).ticks)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9, 0.98])  # behind it: only the index
