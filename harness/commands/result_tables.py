@@ -19,7 +19,8 @@ def show(result: Result, console: Console) -> None:
         metrics = result.metrics
         table = Table(title=result.title, title_justify="left")
         for number, head in enumerate(MEASURES_HEAD):
-            table.add_column(head, justify="left" if number == 0 else "right")
+            # On a narrow terminal a name goes on in the next line; cut off it helps nobody.
+            table.add_column(head, justify="left" if number == 0 else "right", overflow="fold")
         for phase in metrics.phases:
             table.add_row(*measures_row(phase.name, phase.measures))
         table.add_section()
@@ -46,7 +47,7 @@ def show(result: Result, console: Console) -> None:
     if result.verdicts:
         table = Table(title="expectations", title_justify="left")
         for head in ("", "where", "what", "limit", "measured", "margin"):
-            table.add_column(head)
+            table.add_column(head, overflow="fold")
         for v in result.verdicts:
             table.add_row(
                 v.status.value,
