@@ -67,12 +67,16 @@ def show(result: Result, console: Console) -> None:
     if result.missing:
         say(console, f"the site has no {', '.join(result.missing)}", "yellow")
     console.print()
-    for label, name in (
-        ("stream", "live_spliced.mkv"),
-        ("metrics", "metrics.json"),
-        ("report", "report.html"),
-    ):
-        say(console, f"{label:>8}  {result.folder / name}")
+    files = [
+        ("stream", result.folder / "live_spliced.mkv"),
+        ("metrics", result.folder / "metrics.json"),
+        ("report", result.folder / "report.html"),
+    ]
+    if result.failure is not None:
+        # Taken last, where Chrome could still give one.
+        files += [("page", path) for path in result.screenshots if "at-failure" in path.name]
+    for label, path in files:
+        say(console, f"{label:>8}  {path}")
     for text in (str(result.failure) if result.failure else "", result.failure_table):
         if text:
             console.print()
