@@ -218,18 +218,12 @@ def _asked(expect: PhaseExpectations) -> Iterator[tuple[str, str, Limit | Place]
 
 
 def _judge_page(
-    where: str,
-    expect: PhaseExpectations,
-    outcomes: Sequence[PageOutcome],
-    missing: _Missing,
-    ticks: range,
+    where: str, expect: PhaseExpectations, outcomes: Sequence[PageOutcome], missing: _Missing
 ) -> Iterator[Verdict]:
-    """Every outcome of the phase, and every expectation that has none. `ticks` are the
-    phase's: what was asked until its very end is about the last of them."""
+    """Every outcome of the phase, and every expectation that has none."""
     phase = "" if where == WHOLE else where
     here = [outcome for outcome in outcomes if outcome.phase == phase]
     for outcome in here:
-        tick = min(max(outcome.tick, ticks.start), ticks.stop - 1) if ticks else outcome.tick
         yield Verdict(
             where,
             "page",
@@ -237,9 +231,9 @@ def _judge_page(
             outcome.measured,
             "",
             outcome.status,
-            tick,
-            tick + 1,
-            "" if outcome.status is Status.PASSED else f"the page at tick {tick}",
+            outcome.tick,
+            outcome.tick + 1,
+            "" if outcome.status is Status.PASSED else f"the page at tick {outcome.tick}",
         )
     evaluated = Counter(outcome.text for outcome in here)
     for wanted in expect.page:
@@ -309,8 +303,7 @@ def judge(
             )
             verdicts += _judge_part(wanted.expect, part)
         missing = page if phase else _Missing(NOT_REACHED, broke_off)
-        ticks = range(phase.first_tick, phase.end_tick) if phase else range(0)
-        verdicts += _judge_page(wanted.name, wanted.expect, outcomes, missing, ticks)
+        verdicts += _judge_page(wanted.name, wanted.expect, outcomes, missing)
     whole_part = Part(
         where=WHOLE,
         measures=metrics.total,
@@ -338,8 +331,7 @@ def judge(
                 answer.look,
             )
         )
-    ticks = range(metrics.total.ticks)
-    return (*verdicts, *_judge_page(WHOLE, scenario.expect, outcomes, page, ticks))
+    return (*verdicts, *_judge_page(WHOLE, scenario.expect, outcomes, page))
 
 
 def standing_checks(metrics: Metrics, recording: Recording) -> tuple[CheckResult, ...]:
