@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -118,11 +119,11 @@ def _name_problems(root: Tree, scenarios: list[Scenario]) -> list[Problem]:
 def assignment(text: str) -> tuple[str, str]:
     """Name and value of `NAME=VALUE`, as the command line gives variables.
 
-    Raises ValueError, which argparse turns into its own message.
+    Raises ArgumentTypeError: of a ValueError argparse would not say what it says.
     """
     name, sign, value = text.partition("=")
     if not sign or not name.isidentifier():
-        raise ValueError(f"'{text}' is not NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
     return name, value
 
 
