@@ -62,8 +62,6 @@ def show(result: Result, console: Console) -> None:
     for check in result.checks:
         line = f"{check.status.value:>8}  {check.name}: {check.summary}"
         say(console, line, _STYLE[check.status])
-    if result.headroom:
-        say(console, result.headroom, "yellow")
     if result.missing:
         say(console, f"the site has no {', '.join(result.missing)}", "yellow")
     console.print()
@@ -81,3 +79,5 @@ def show(result: Result, console: Console) -> None:
         if text:
             console.print()
             say(console, text, "bold red")
+    if result.headroom:  # last: what failed may be the machine's doing
+        say(console, result.headroom, "yellow")
