@@ -155,5 +155,9 @@ format: setup ## rewrite Python and C in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/clang-format -i $(C_SOURCES)
 
-clean: ## remove builds and reports; the environment stays
-	rm -rf build $(REPORTS)/*/
+# What renders the reports is environment; what they were over time no run can make again.
+clean: ## remove builds and reports; the environment and the reports' history stay
+	rm -rf build
+	rm -f $(addprefix $(REPORTS)/,latest summary.md summary.html trends.html)
+	[ ! -d $(REPORTS) ] || find $(REPORTS) -mindepth 1 -maxdepth 1 -type d \
+	  ! -name node_modules -exec rm -rf {} +

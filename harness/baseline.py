@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .checks import Status
 from .errors import BaselineError
 from .tolerance import Tolerance, parse_tolerance
 
@@ -43,6 +44,7 @@ class ScenarioMetrics:
     `name` is the folder of its recording, `nodeid` pytest's ("" outside pytest). `total`
     are the measures of metrics.json with the medians of its times (ms) among them, `phases`
     the measures by phase. `tolerances` are those that the scenario states itself.
+    `failed_checks` names checks of the stream that failed; a kept baseline has none.
     """
 
     name: str
@@ -54,6 +56,7 @@ class ScenarioMetrics:
     tolerances: dict[str, Tolerance] = field(default_factory=dict)
     nodeid: str = ""
     title: str = ""
+    failed_checks: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -81,6 +84,11 @@ class ScenarioMetrics:
                 tolerances=dict(tolerances or {}),
                 nodeid=nodeid,
                 title=str(metrics["scenario"]),
+                failed_checks=tuple(
+                    check["name"]
+                    for check in metrics.get("checks", ())
+                    if check["status"] == Status.FAILED.value
+                ),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise BaselineError(

@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"harness: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("harness: interrupted; what was recorded until then is kept", file=sys.stderr)
+        place = f" in {parsed.output}" if parsed.command == "run" else ""
+        print(f"harness: interrupted; what was recorded until then is kept{place}", file=sys.stderr)
         return 130
 
 

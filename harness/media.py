@@ -22,6 +22,7 @@ from pathlib import Path
 import av
 
 from harness.errors import MediaError
+from harness.scenario.nearest import meant
 
 CLIP_SECONDS = 60
 """How long a prepared clip lasts at least, in seconds, rounded up to whole repetitions."""
@@ -90,7 +91,9 @@ def _find(name: str, folders: Sequence[Path]) -> Path:
         if candidate.is_file():
             return candidate
     looked = ", ".join(str(folder) for folder in folders) or "no folder"
-    raise MediaError(f"clip {name!r} was not found (looked in {looked})", _GET_SAMPLES)
+    there = {path.stem for folder in folders for path in folder.glob("*.mp4")}
+    hint = f"; {meant(name, sorted(there), 'clips there')}" if there else ""
+    raise MediaError(f"clip {name!r} was not found (looked in {looked}){hint}", _GET_SAMPLES)
 
 
 def _prepare(name: str, source: Path) -> Path:

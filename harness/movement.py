@@ -94,22 +94,27 @@ class Movement:
 @dataclass(frozen=True)
 class Comparison:
     """All movements between two sets of recordings, and what could not be compared.
-    `scenarios` counts those that were."""
+    `scenarios` counts those that were; `broken` says whose stream fails checks that it passed
+    before, which no metric shows: they are measured on what the encoders reconstructed."""
 
     movements: tuple[Movement, ...] = ()
     notes: tuple[str, ...] = ()
     scenarios: int = 0
+    broken: tuple[str, ...] = ()
 
     def __add__(self, other: Comparison) -> Comparison:
         return Comparison(
             self.movements + other.movements,
             self.notes + other.notes,
             self.scenarios + other.scenarios,
+            self.broken + other.broken,
         )
 
     @property
     def regressed(self) -> bool:
-        return any(movement.outcome is Outcome.REGRESSED for movement in self.movements)
+        """Something is worse: a metric than its tolerance allows, or a check fails now."""
+        moved = any(movement.outcome is Outcome.REGRESSED for movement in self.movements)
+        return moved or bool(self.broken)
 
     @property
     def notable(self) -> list[Movement]:
@@ -132,6 +137,7 @@ class Comparison:
             "summary": self.summary,
             "scenarios": self.scenarios,
             "notes": list(self.notes),
+            "broken": list(self.broken),
             "movements": [movement.to_json() for movement in self.movements],
         }
 
@@ -139,7 +145,7 @@ class Comparison:
     def from_json(cls, data: Mapping[str, Any]) -> Comparison:
         """What to_json gave."""
         movements = tuple(Movement.from_json(movement) for movement in data["movements"])
-        return cls(movements, tuple(data["notes"]), data["scenarios"])
+        return cls(movements, tuple(data["notes"]), data["scenarios"], tuple(data["broken"]))
 
 
 def compare_scenario(
@@ -194,6 +200,10 @@ def compare_runs(
             require_same_environment(found, scenario)
         own = {**found.tolerances, **scenario.tolerances}
         comparison += compare_scenario(found, scenario, stated, own)
+        failing = [name for name in scenario.failed_checks if name not in found.failed_checks]
+        if failing:
+            line = f"{scenario.name}: fails now, and passed before: {', '.join(failing)}"
+            comparison += Comparison(broken=(line,))
     comparison += Comparison(notes=tuple(f"{s.name}: in the baseline only" for s in left))
     if not comparison.scenarios:
         names = [", ".join(s.name for s in side) or "none" for side in (before, now)]
@@ -223,7 +233,8 @@ def require_same_environment(before: ScenarioMetrics, now: ScenarioMetrics) -> N
         if was != is_:
             raise BaselineError(
                 f"{now.name}: the {what} was {was}, it is {is_}; their numbers do not compare",
-                "record a baseline with what is used now",
+                "record a baseline with what is used now; `harness compare --any-environment` "
+                "compares runs all the same",
             )
 
 
@@ -233,7 +244,7 @@ def text_table(comparison: Comparison) -> str:
     if comparison.notable:
         right = [HEAD.index(name) for name in ("before", "now", "change")]
         lines.append(aligned([HEAD, *(m.row for m in comparison.notable)], right))
-    return "\n".join([*lines, *comparison.notes, comparison.summary])
+    return "\n".join([*lines, *comparison.broken, *comparison.notes, comparison.summary])
 
 
 def _moved(

@@ -25,10 +25,7 @@ from .browser_program import find_browser
 from .captured import CapturedPicture
 from .display import VirtualDisplay
 from .encoder import ChosenEncoder, choose_encoder
-from .errors import (
-    CaptureError,
-    RecorderError,
-)
+from .errors import CaptureError, RecorderError, StepError
 from .headroom import Usage, UsageMeter
 from .interrupts import heed_interrupts
 from .media import prepare_clips
@@ -298,7 +295,14 @@ class Session:
         self.observer.stage("opening the page")
         self.runner.open(self.settings.open, timeout=max(self.settings.timeout, 20.0))
         if self.settings.ready:
-            self.runner.wait_until_visible(self.settings.ready)
+            try:
+                self.runner.wait_until_visible(self.settings.ready)
+            except StepError as error:
+                # Nothing was recorded, so there is no report that shows the page.
+                self.picture_of_failure("not ready")
+                if self.screenshots:
+                    error.remedy += f"; the page as it was: {self.screenshots[-1]}"
+                raise
         self._await_frames()
 
     def start(self) -> None:

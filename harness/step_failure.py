@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -37,6 +39,14 @@ class StepFailure(Exception):
 def first_line(error: PlaywrightError) -> str:
     """Playwright's message without its log of what it tried."""
     return error.message.strip().split("\n")[0]
+
+
+def by_its_text(selector: str | None) -> str | None:
+    """What to do where a selector that found nothing is a mere text, such as `Trending now`: to
+    Playwright it is CSS, the names of two HTML elements."""
+    if selector is None or not re.fullmatch(r"(?=.*[A-Z ])[\w' ]+", selector):
+        return None
+    return f'a text alone is a CSS selector; an element that says it is "text={selector}"'
 
 
 def explained(error: PlaywrightError, timeout: float) -> tuple[str, str]:

@@ -65,6 +65,7 @@ from .step_failure import (
     NO_MATCH,
     WAIT,
     StepFailure,
+    by_its_text,
     explained,
     first_line,
 )
@@ -147,6 +148,8 @@ class StepRunner:
             except PlaywrightError as error:
                 self._check_alive()
                 reason, remedy = self._late(error, timeout) or explained(error, timeout)
+                if reason.startswith(NO_MATCH):
+                    remedy = by_its_text(getattr(step, "selector", None)) or remedy
                 raise self._error(step, where, reason, remedy) from error
 
     def _late(self, error: PlaywrightError, timeout: float) -> tuple[str, str] | None:

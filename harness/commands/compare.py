@@ -28,7 +28,7 @@ def add_command(commands: Any) -> None:
         _compare,
         "compare two runs or baselines: what moved, in which phase",
         "Compares the metrics of two runs, phase by phase. Exit code 1 when something "
-        "is worse\nthan its tolerance allows.",
+        "is worse\nthan its tolerance allows, or a check of the stream fails that passed before.",
         """examples:
   harness compare reports/run1 reports/run2
   harness compare reports/run1/idle/metrics.json reports/run2/idle/metrics.json
@@ -85,12 +85,14 @@ def _show_movements(comparison: Comparison, console: Console, *, everything: boo
     if shown:
         table = Table()
         for head in HEAD:
-            table.add_column(
-                head, justify="right" if head in ("before", "now", "change") else "left"
-            )
+            right = head in ("before", "now", "change")
+            # On a narrow terminal a name goes on in the next line; cut off it helps nobody.
+            table.add_column(head, justify="right" if right else "left", overflow="fold")
         for movement in shown:
             table.add_row(*movement.row, style=_STYLE.get(movement.outcome))
         console.print(table)
+    for line in comparison.broken:
+        say(console, line, "bold red")
     for note in comparison.notes:
         say(console, note, "yellow")
     say(console, comparison.summary)

@@ -19,7 +19,8 @@ def show(result: Result, console: Console) -> None:
         metrics = result.metrics
         table = Table(title=result.title, title_justify="left")
         for number, head in enumerate(MEASURES_HEAD):
-            table.add_column(head, justify="left" if number == 0 else "right")
+            # On a narrow terminal a name goes on in the next line; cut off it helps nobody.
+            table.add_column(head, justify="left" if number == 0 else "right", overflow="fold")
         for phase in metrics.phases:
             table.add_row(*measures_row(phase.name, phase.measures))
         table.add_section()
@@ -46,7 +47,7 @@ def show(result: Result, console: Console) -> None:
     if result.verdicts:
         table = Table(title="expectations", title_justify="left")
         for head in ("", "where", "what", "limit", "measured", "margin"):
-            table.add_column(head)
+            table.add_column(head, overflow="fold")
         for v in result.verdicts:
             table.add_row(
                 v.status.value,
@@ -61,18 +62,22 @@ def show(result: Result, console: Console) -> None:
     for check in result.checks:
         line = f"{check.status.value:>8}  {check.name}: {check.summary}"
         say(console, line, _STYLE[check.status])
-    if result.headroom:
-        say(console, result.headroom, "yellow")
     if result.missing:
         say(console, f"the site has no {', '.join(result.missing)}", "yellow")
     console.print()
-    for label, name in (
-        ("stream", "live_spliced.mkv"),
-        ("metrics", "metrics.json"),
-        ("report", "report.html"),
-    ):
-        say(console, f"{label:>8}  {result.folder / name}")
+    files = [
+        ("stream", result.folder / "live_spliced.mkv"),
+        ("metrics", result.folder / "metrics.json"),
+        ("report", result.folder / "report.html"),
+    ]
+    if result.failure is not None:
+        # Taken last, where Chrome could still give one.
+        files += [("page", path) for path in result.screenshots if "at-failure" in path.name]
+    for label, path in files:
+        say(console, f"{label:>8}  {path}")
     for text in (str(result.failure) if result.failure else "", result.failure_table):
         if text:
             console.print()
             say(console, text, "bold red")
+    if result.headroom:  # last: what failed may be the machine's doing
+        say(console, result.headroom, "yellow")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from .. import options
 from ..allure_report import AllureRun, AllureSteps, apply, attach, show_replayed
-from ..errors import HarnessError, ScenarioError
+from ..errors import HarnessError, ScenarioError, StepError
 from ..explanation import explain
 from ..output_folder import make_output_folder
 from ..replay import require_tapes
@@ -96,7 +97,12 @@ def _play_all(
             say(console, f"skipped: {scenario.skip}", "yellow")
             continue
         folder = arguments.output / scenario.folder_name
-        result = _play(scenario, folder, run_options, console, results)
+        try:
+            result = _play(scenario, folder, run_options, console, results)
+        except StepError as error:  # the page is not ready; the next scenario's may be
+            print(f"harness: {error}", file=sys.stderr)
+            worst = max(worst, error.exit_code)
+            continue
         show(result, console)
         if result.failure is not None:
             worst = max(worst, result.failure.exit_code)

@@ -60,6 +60,15 @@ _NAMED = [
     "NumpadDecimal",
     "NumpadEnter",
 ]
+# What a remote control and other programs call them; no spelling leads there.
+_OTHER_NAMES = {
+    "up": "ArrowUp",
+    "down": "ArrowDown",
+    "left": "ArrowLeft",
+    "right": "ArrowRight",
+    "ok": "Enter",
+    "return": "Enter",
+}
 KEY_NAMES: frozenset[str] = frozenset(
     [
         *MODIFIERS,
@@ -85,7 +94,7 @@ def check_key(text: str) -> str:
             raise ValueError(f"'{text}' has the unknown modifier '{modifier}'; {hint}")
     if last in KEY_NAMES or (len(last) == 1 and " " <= last <= "~"):
         return text
-    near = nearest(last, KEY_NAMES)
+    near = _OTHER_NAMES.get(last.lower()) or nearest(last, KEY_NAMES)
     hint = (
         f"did you mean '{near}'?"
         if near

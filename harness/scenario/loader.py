@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import os
 from collections.abc import Iterable, Mapping
@@ -133,11 +134,11 @@ def require_own_folders(scenarios: Iterable[Scenario]) -> None:
 def assignment(text: str) -> tuple[str, str]:
     """Name and value of `NAME=VALUE`, as the command line gives variables.
 
-    Raises ValueError, which argparse turns into its own message.
+    Raises ArgumentTypeError: of a ValueError argparse would not say what it says.
     """
     name, sign, value = text.partition("=")
     if not sign or not name.isidentifier():
-        raise ValueError(f"'{text}' is not NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
     return name, value
 
 

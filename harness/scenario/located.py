@@ -102,7 +102,8 @@ def read_tree(text: str, file: str = "") -> tuple[Node, list[Problem]]:
             begun = _mark(error.context_mark)
             what += f" (begun in line {begun.line}, column {begun.column})"
         where = _mark(mark, file) if mark else Mark(file=file)
-        raise Unreadable(Problem(where, f"not YAML: {what}{_hint(what)}")) from None
+        hint = _hint(what, text.splitlines(), where)
+        raise Unreadable(Problem(where, f"not YAML: {what}{hint}")) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         where = Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1, file)
@@ -110,7 +111,7 @@ def read_tree(text: str, file: str = "") -> tuple[Node, list[Problem]]:
         raise Unreadable(Problem(where, f"not YAML: the character {character}")) from None
     if root is None:
         raise Unreadable(Problem(Mark(file=file), "the file is empty"))
-    builder = _Builder(file)
+    builder = _Builder(file, text.splitlines())
     return builder.node(root, ()), builder.problems
 
 
@@ -127,15 +128,29 @@ def plain(node: Node) -> Any:
 _HINTS = (
     ("found character '\\t'", "indent with spaces, not with tabs"),
     ("that cannot start any token", "put the text between quotes"),
+    ("scanning a block scalar", "put a text that starts with '>' or '|' between quotes"),
     ("mapping values are not allowed here", "put a text that has ': ' in it between quotes"),
     ("scanning a quoted scalar", "close the quote"),
+    ("expected ',' or", "put ',' between entries, and close the bracket behind the last"),
     ("parsing a flow", "close the bracket"),
+    (
+        "parsing a block mapping, expected <block end>, but found '<scalar>'",
+        "the text goes on behind its quote; put all of it between one pair of the other quotes",
+    ),
     ("expected <block end>", "what belongs together starts in the same column"),
     ("could not find expected ':'", "write 'key: value'"),
 )
 
 
-def _hint(what: str) -> str:
+def _hint(what: str, lines: list[str], where: Mark) -> str:
+    if "mapping values are not allowed here" in what and not re.search(
+        r":\s", "".join(lines[where.line - 1 : where.line])[: where.column - 1]
+    ):
+        # The line's own first ':' is refused, so to YAML it goes on with the value above it.
+        return (
+            "; this line goes on with the value above it: start it in the same column as the key "
+            "it belongs beside, or put a space after the ':' above"
+        )
     return next((f"; {hint}" for said, hint in _HINTS if said in what), "")
 
 
@@ -179,6 +194,7 @@ def _measure(text: str, file: str) -> None:
 @dataclass
 class _Builder:
     file: str = ""
+    lines: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     count: int = 0
 
@@ -242,11 +258,21 @@ class _Builder:
                     Problem(mark, f"key '{key}' stands twice; first in line {first}")
                 )
             elif _is_null(value_node):
-                self.problems.append(Problem(mark, f"'{key}' has no value"))
+                hint = self._why_no_value(key, value_node)
+                self.problems.append(Problem(mark, f"'{key}' has no value{hint}"))
                 left_out.add(key)
             else:
                 entries[key] = Entry(mark, self.node(value_node, inside))
         return Mapping(entries, start, frozenset(left_out))
+
+    def _why_no_value(self, key: str, value: yaml.Node) -> str:
+        """What was most likely written instead of one, for a person to put right."""
+        if re.match(r"\w+:\S", key):
+            return "; put a space after the ':'"
+        line = self.lines[value.start_mark.line] if value.start_mark.line < len(self.lines) else ""
+        if comment := re.match(r"\s+(#[^\s#]\S*)", line[value.start_mark.column :]):
+            return f"; '#' begins a comment: write '{key}: \"{comment[1]}\"'"
+        return ""
 
 
 def _short(tag: str) -> str:

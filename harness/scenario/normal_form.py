@@ -134,6 +134,8 @@ class _Writer:
         if kind is None:
             if not node.left_out:
                 self._report_no_step(node)
+            else:
+                self._report_fields_beside(node)
             return []
         beside = STEP_TYPES[kind].companions
         companions: dict[str, Entry] = {}
@@ -166,6 +168,19 @@ class _Writer:
             self.report(entry.key_mark, f"'{name}' without '{owner}' in the same step")
         else:
             self.report(entry.key_mark, unknown("step", name, STEP_TYPES))
+
+    def _report_fields_beside(self, node: Mapping) -> None:
+        """`click:` with its fields below it in its own column, where they are not its own."""
+        kind = next((name for name in STEP_TYPES if name in node.left_out), None)
+        if kind is None or not node.entries:
+            return
+        name, entry = next(iter(node.entries.items()))
+        if name not in STEP_TYPES[kind].companions:
+            self.report(
+                entry.key_mark,
+                f"'{name}' stands beside '{kind}', not in it; start it further right than "
+                f"'{kind}', or write '{kind}: {{{name}: ...}}'",
+            )
 
     def _written_out(
         self, name: str, entry: Entry, companions: dict[str, Entry], left_out: frozenset[str]

@@ -158,6 +158,19 @@ def test_a_selector_that_never_appears_keeps_the_evidence(folder: Path):
     assert re.search(r"<h3>at failure \(tick \d+, picture \d+\)</h3>", report)
 
 
+def test_a_page_that_is_never_ready_is_shown_and_the_next_case_is_played(folder: Path):
+    text = (
+        'matrix: {id: [nowhere, t]}\nopen: page.html\nready: "#${id}"\ntimeout: 1s\nwait: 500ms\n'
+    )
+    code, output = run(folder, scenario(folder, text))
+    assert code == 1
+    assert "before the first phase" in output and "no element matched within 1s" in output
+    picture = folder / "out/case-nowhere/screenshots/01-not-ready.png"
+    assert str(picture) in output and picture.read_bytes().startswith(b"\x89PNG")
+    metrics = json.loads((folder / "out/case-t/metrics.json").read_text())
+    assert metrics["scenario"].startswith("case")
+
+
 def test_a_port_in_use(folder: Path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import io
 import json
 import subprocess
 from collections.abc import Callable
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from harness.baseline import Commit, ScenarioMetrics, Storage, environment_id, open_run
 from harness.cli import main
+from harness.commands.compare import _show_movements
 from harness.errors import BaselineError
 from harness.movement import (
     HEAD,
@@ -291,6 +294,33 @@ def test_runs_note_what_only_one_of_them_has():
     assert comparison.notes == ("new: not in the baseline", "old: in the baseline only")
     with pytest.raises(BaselineError, match="no scenario is in both: before old; now new"):
         compare_runs([scenario("old")], [scenario("new")])
+
+
+def test_a_stream_that_fails_its_checks_now_is_worse_whatever_its_metrics_say():
+    """Metrics are of what the encoders reconstructed: a broken splicer leaves them as they were."""
+    data = metrics()
+    data["checks"] = [
+        {"name": "no frame dropped", "status": "passed"},
+        {"name": "stream structure", "status": "failed"},
+        {"name": "exact in FFmpeg", "status": "failed"},
+        {"name": "exact in OpenH264", "status": "not run"},
+    ]
+    broken = ScenarioMetrics.of("case", data)
+    comparison = compare_runs([scenario()], [broken])
+    assert comparison.regressed
+    assert not comparison.notable
+    line = "case: fails now, and passed before: stream structure, exact in FFmpeg"
+    assert line in text_table(comparison).splitlines()
+    assert Comparison.from_json(json.loads(json.dumps(comparison.to_json()))).broken == (line,)
+    assert not compare_runs([broken], [broken]).regressed
+    assert not compare_runs([broken], [scenario()]).regressed
+
+
+def test_a_narrow_terminal_cuts_nothing_off():
+    comparison = compare_scenario(scenario(), scenario(bytes=50_000, psnr_y=41.0))
+    console = Console(width=60, file=io.StringIO(), record=True)
+    _show_movements(comparison, console, everything=True)
+    assert "…" not in console.export_text()
 
 
 def test_another_environment_or_view_is_refused():

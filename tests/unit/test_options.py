@@ -89,3 +89,10 @@ def test_every_command_says_what_it_does_in_lines_that_fit(name: str) -> None:
     for text in (command.description, command.epilog or ""):
         assert max(map(len, text.splitlines()), default=0) <= 100
     assert all(action.help for action in command._actions)
+
+
+def test_a_variable_without_a_value_is_told_its_form(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(["run", "some.yaml", "--set", "profile"])
+    assert ended.value.code == 2
+    assert "--set: 'profile' is not NAME=VALUE" in capsys.readouterr().err
