@@ -75,6 +75,7 @@ class Timeline {
     const canvas = this.detail;
     let from = null;
     canvas.addEventListener("pointerdown", (event) => {
+      if (event.button) return; // the others have their menu
       from = {x: event.clientX, first: this.first, moved: false};
       canvas.setPointerCapture(event.pointerId);
     });
