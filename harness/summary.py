@@ -245,7 +245,7 @@ def _recorded(path: Path, data: dict[str, Any], result: dict[str, Any] | None) -
     if result is not None and status != "passed":
         # What broke it off is no expectation's; it stands in the result's first line.
         first = _details(result, "message").removeprefix("XFAIL").strip().split("\n")[0]
-        if not any(line.split(":")[0] in first for line in failures):
+        if first and not any(line.split(":")[0] in first for line in failures):
             failures.insert(0, first)
     elif status != "passed" and not failures:
         failures = [str(problem).split("\n")[0] for problem in outcome["problems"]]
