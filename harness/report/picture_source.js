@@ -142,6 +142,9 @@ class SoughtPictures extends Pictures {
     const from = times[picture];
     const until = picture + 1 < times.length ? times[picture + 1] : from + 0.04;
     const {video} = this;
+    // Where the video is already it presents nothing anew, and one in the background presented
+    // nothing at all: so not to the same place twice.
+    this.part = this.part === 0.5 ? 0.4 : 0.5;
     const ended = new AbortController();
     const hear = (target, type, act) => target.addEventListener(type, act, {signal: ended.signal});
     let timer;
@@ -154,9 +157,10 @@ class SoughtPictures extends Pictures {
         hear(video, "seeked", this.arrived);
         hear(video, "error", broken);
         hear(signal, "abort", () => resolve(null));
-        timer = setTimeout(() => reject(new Error("the video does not seek")), 60000);
+        // Ten minutes behind one keyframe take a minute to decode.
+        timer = setTimeout(() => reject(new Error("the video does not seek")), 180000);
         if (video.error) broken();
-        else video.currentTime = from + (until - from) / 2;
+        else video.currentTime = from + (until - from) * this.part;
       });
     } finally {
       clearTimeout(timer);
@@ -188,7 +192,8 @@ async function openPictures(data, say) {
     ? `The stream is too large to lie in this page`
     : "This browser has no WebCodecs here";
   if (loaded) {
-    say(`${why}: pictures come from ${stream.file} beside it, by seeking.`, codecs);
+    say(`${why}: pictures come from ${stream.file} beside it, by seeking.` +
+      (codecs ? " Choose that file here to step faster." : ""), codecs);
     return pictures;
   }
   say(codecs
