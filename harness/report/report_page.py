@@ -276,7 +276,7 @@ def _failures(
         return
     try:
         for found in failures_seen(recording, captured, decode=decode):
-            place = "before the first tick" if found.tick is None else f"tick {found.tick}"
+            place = "no tick has it" if found.tick is None else f"tick {found.tick}"
             if found.picture is not None:
                 place += f", picture {found.picture}"
             yield f"<h3>{escape(found.name)} ({place})</h3>"
