@@ -7,6 +7,7 @@ unless --alluredir names another. A run without scenarios leaves none unless it 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import allure_commons
@@ -16,6 +17,7 @@ from allure_pytest.listener import AllureListener  # type: ignore[import-untyped
 
 from .allure_report import RESULTS_NAME, Explainer, write_run_files
 from .errors import EnvironmentProblem
+from .explanation import unraised
 from .output_folder import make_output_folder
 from .scenario_item import EXPLAINER, ScenarioItem
 
@@ -68,6 +70,18 @@ class _Results:
             self._config.pluginmanager.register(listener, "allure_listener")
             _register(self._config, listener)
             _register(self._config, AllureFileLogger(str(self._folder)))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """A strict xfail that passed: nothing was raised, so that nobody else would say why."""
+        report = yield
+        if isinstance(item, ScenarioItem) and report.failed and call.excinfo is None:
+            self._config.stash[EXPLAINER].pending = unraised(
+                item.scenario, item.result, report.longreprtext
+            )
+        return report
 
     def pytest_sessionfinish(self) -> None:
         if not self._is_worker:

@@ -3,7 +3,7 @@ each of its phases ended."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypedDict
 
 from .causes import Blame, Cause, cause_line, causes_of
@@ -74,6 +74,16 @@ def explain(scenario: Scenario, result: Result | None, error: BaseException | No
         trace=f"scenario: {scenario.path.name}"
         + (f"\nevidence: {result.folder}" if result else "\nnothing was recorded"),
         phases=tuple(phase_facts(scenario, result)),
+    )
+
+
+def unraised(scenario: Scenario, result: Result | None, said: str) -> Explanation:
+    """Of a scenario that pytest failed although it passed; `said` is why: it was expected to
+    fail."""
+    return replace(
+        explain(scenario, result, None),
+        headline=f"{scenario.path.name}: {said}",
+        causes=(Cause.EXPECTATION,),
     )
 
 

@@ -99,12 +99,18 @@ def summarize(folder: Path) -> Summary:
     results = list(_allure_results(folder / RESULTS_NAME))
     made = _made(folder / RESULTS_NAME, results)
     by_folder = {evidence: result for result in results if (evidence := _evidence(result))}
-    rows, environment = [], {}
+    by_title = _alone(results)
+    rows: list[Row] = []
+    environment: dict[str, list[str]] = {}
     for path in sorted(folder.glob(f"**/{METRICS_NAME}")):
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            rows.append(_recorded(path, data, by_folder.get(path.parent.name)))
-            environment.update({str(k): str(v) for k, v in data["environment"].items()})
+            result = by_folder.get(path.parent.name) or by_title.get(str(data["scenario"]))
+            rows.append(_recorded(path, data, result))
+            for name, value in data["environment"].items():
+                values = environment.setdefault(str(name), [])
+                if value and str(value) not in values:
+                    values.append(str(value))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             what = f"{METRICS_NAME} cannot be read: {type(error).__name__} {error}"
             rows.append(Row(path.parent.name, "broken", failures=(what,)))
@@ -117,7 +123,8 @@ def summarize(folder: Path) -> Summary:
     order = list(_MARK)
     worst = {"failed": 0, "broken": 1}
     rows.sort(key=lambda row: (worst.get(row.outcome, 2 + order.index(row.outcome)), row.title))
-    return Summary(tuple(_told_apart(rows)), environment, made)
+    told = {name: "; ".join(values) for name, values in environment.items()}
+    return Summary(tuple(_told_apart(rows)), told, made)
 
 
 def _told_apart(rows: Sequence[Row]) -> Iterable[Row]:
@@ -167,10 +174,23 @@ def _evidence(result: dict[str, Any]) -> str:
     return Path(found[1]).name if found else ""
 
 
+def _alone(results: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By title, where one result has it, those that were recorded and name no folder: what
+    passed, and what pytest itself failed (a strict xfail that passed)."""
+    titles = Counter(str(result.get("name")) for result in results)
+    return {
+        str(result["name"]): result
+        for result in results
+        if titles[str(result.get("name"))] == 1
+        and not _evidence(result)
+        and not _never_recorded(result)
+    }
+
+
 def _never_recorded(result: dict[str, Any]) -> bool:
     if "nothing was recorded" in _details(result, "trace"):
         return True
-    return result["status"] == "skipped" and not _evidence(result)
+    return result.get("status") == "skipped" and not _evidence(result)
 
 
 def _unrecorded(result: dict[str, Any]) -> Row:
@@ -192,8 +212,11 @@ def _categories(result: dict[str, Any]) -> tuple[str, ...]:
 def _recorded(path: Path, data: dict[str, Any], result: dict[str, Any] | None) -> Row:
     total, outcome = data["total"], data["outcome"]
     status = "passed" if outcome["passed"] else "failed"
-    if result is not None and status == "failed":
-        status = {"skipped": "xfailed"}.get(result["status"], str(result["status"]))
+    ended = "" if result is None else str(result.get("status"))
+    if status == "failed":
+        status = {"skipped": "xfailed", "": "failed"}.get(ended, ended)
+    elif ended in ("failed", "broken"):  # by what is judged behind the recording: a baseline
+        status = ended
     psnr = total["psnr_y"]
     cells = (
         *(f"{total['shares'][name]:.1f}" for name in ("unchanged", "video_only", "changed")),
@@ -222,7 +245,7 @@ def _recorded(path: Path, data: dict[str, Any], result: dict[str, Any] | None) -
     if result is not None and status != "passed":
         # What broke it off is no expectation's; it stands in the result's first line.
         first = _details(result, "message").removeprefix("XFAIL").strip().split("\n")[0]
-        if not any(line.split(":")[0] in first for line in failures):
+        if first and not any(line.split(":")[0] in first for line in failures):
             failures.insert(0, first)
     elif status != "passed" and not failures:
         failures = [str(problem).split("\n")[0] for problem in outcome["problems"]]

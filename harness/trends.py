@@ -142,12 +142,8 @@ def _curve(series: Series) -> str:
         f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" class="end">{_number(value)}</text>'
         for value, y in marks
     )
-    change = (
-        f" ({_change(values[-2], values[-1], series.unit)})"
-        if len(values) > 1 and values[-2]
-        else ""
-    )
-    label = f"{series.name}: {_number(last.value)} {series.unit}{change}"
+    change = _change(values[-2], values[-1], series.unit) if len(values) > 1 else ""
+    label = f"{series.name}: {_number(last.value)} {series.unit}" + (change and f" ({change})")
     return (
         f"<figure><figcaption><b>{html.escape(label)}</b> "
         f"<small>{html.escape(_told(series))}</small></figcaption>"
@@ -157,12 +153,15 @@ def _curve(series: Series) -> str:
 
 
 def _change(before: float, now: float, unit: str) -> str:
-    """In percent, but where a unit is a ratio already: percent of percent mislead."""
+    """In percent, but where a unit is a ratio already: percent of percent mislead. Empty where
+    nothing can be said: percent of nothing."""
     if unit == "%":
         return f"{now - before:+.1f} points"
     if unit == "dB":
         return f"{now - before:+.2f} dB"
-    return f"{(now / before - 1) * 100:+.1f} %"
+    if unit == "presents":
+        return f"{now - before:+.0f}"
+    return f"{(now / before - 1) * 100:+.1f} %" if before else ""
 
 
 def _told(series: Series) -> str:
@@ -179,7 +178,7 @@ def _values(series: Series) -> str:
         for p in reversed(series.points)
     )
     return (
-        "<details><summary>values</summary><table><tr><th>run<th>commit"
+        "<details><summary>values</summary><table><tr><th>run, UTC<th>commit"
         f"<th>{html.escape(series.unit)}{rows}</table></details>"
     )
 

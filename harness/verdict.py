@@ -218,12 +218,18 @@ def _asked(expect: PhaseExpectations) -> Iterator[tuple[str, str, Limit | Place]
 
 
 def _judge_page(
-    where: str, expect: PhaseExpectations, outcomes: Sequence[PageOutcome], missing: _Missing
+    where: str,
+    expect: PhaseExpectations,
+    outcomes: Sequence[PageOutcome],
+    missing: _Missing,
+    ticks: range,
 ) -> Iterator[Verdict]:
-    """Every outcome of the phase, and every expectation that has none."""
+    """Every outcome of the phase, and every expectation that has none. `ticks` are the
+    phase's: what was asked until its very end is about the last of them."""
     phase = "" if where == WHOLE else where
     here = [outcome for outcome in outcomes if outcome.phase == phase]
     for outcome in here:
+        tick = min(max(outcome.tick, ticks.start), ticks.stop - 1) if ticks else outcome.tick
         yield Verdict(
             where,
             "page",
@@ -231,9 +237,9 @@ def _judge_page(
             outcome.measured,
             "",
             outcome.status,
-            outcome.tick,
-            outcome.tick + 1,
-            "" if outcome.status is Status.PASSED else f"the page at tick {outcome.tick}",
+            tick,
+            tick + 1,
+            "" if outcome.status is Status.PASSED else f"the page at tick {tick}",
         )
     evaluated = Counter(outcome.text for outcome in here)
     for wanted in expect.page:
@@ -303,7 +309,8 @@ def judge(
             )
             verdicts += _judge_part(wanted.expect, part)
         missing = page if phase else _Missing(NOT_REACHED, broke_off)
-        verdicts += _judge_page(wanted.name, wanted.expect, outcomes, missing)
+        ticks = range(phase.first_tick, phase.end_tick) if phase else range(0)
+        verdicts += _judge_page(wanted.name, wanted.expect, outcomes, missing, ticks)
     whole_part = Part(
         where=WHOLE,
         measures=metrics.total,
@@ -331,7 +338,8 @@ def judge(
                 answer.look,
             )
         )
-    return (*verdicts, *_judge_page(WHOLE, scenario.expect, outcomes, page))
+    ticks = range(metrics.total.ticks)
+    return (*verdicts, *_judge_page(WHOLE, scenario.expect, outcomes, page, ticks))
 
 
 def standing_checks(metrics: Metrics, recording: Recording) -> tuple[CheckResult, ...]:

@@ -192,7 +192,7 @@ def _phases(metrics: Metrics, verdicts: Sequence[Verdict]) -> str:
     classes = ["failed" if phase.name in failed else "" for phase in metrics.phases]
     whole = "failed" if WHOLE in failed else ""
     rows.append(measures_row("whole recording", metrics.total))
-    return table(MEASURES_HEAD, rows, [*classes, whole])
+    return _wide(table(MEASURES_HEAD, rows, [*classes, whole]))
 
 
 def _player(mp4: Path | None) -> str:
@@ -276,7 +276,7 @@ def _failures(
         return
     try:
         for found in failures_seen(recording, captured, decode=decode):
-            place = "before the first tick" if found.tick is None else f"tick {found.tick}"
+            place = "no tick has it" if found.tick is None else f"tick {found.tick}"
             if found.picture is not None:
                 place += f", picture {found.picture}"
             yield f"<h3>{escape(found.name)} ({place})</h3>"
@@ -356,9 +356,14 @@ def _tables(
     yield "Expectations", _text(table(head, expected, statuses))
     statuses = [c.status.name.lower() for c in checks]
     yield "Checks", _text(table(("", "check", "result"), judged, statuses))
-    yield "Totals", table(("", "", "", ""), facts)
-    yield "Times, ms", table(("", "median", "p95", "max"), times)
+    yield "Totals", _wide(table(("", "", "", ""), facts))
+    yield "Times, ms", _wide(table(("", "median", "p95", "max"), times))
     yield "Environment", _text(table(("", ""), list(metrics.environment.items())))
+
+
+def _wide(table_of_numbers: str) -> str:
+    """In a narrow window it moves sideways, not the page."""
+    return f'<div class="wide">{table_of_numbers}</div>'
 
 
 def _text(table_of_text: str) -> str:

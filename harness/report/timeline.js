@@ -43,8 +43,10 @@ class Timeline {
   }
 
   build(box) {
-    this.detail = element("canvas", {className: "detail", tabIndex: 0,
-      ariaLabel: "Timeline: class, bytes, times and regions of every tick"});
+    this.detail = element("canvas", {className: "detail", tabIndex: 0, role: "slider",
+      ariaLabel: "Timeline: class, bytes, times and regions of every tick",
+      ariaValueMin: "0", ariaValueMax: String(this.count - 1), ariaValueNow: "0",
+      ariaValueText: "no tick"});
     this.overview = element("canvas", {className: "overview"});
     this.facts = element("dl");
     this.screen = element("canvas");
@@ -75,6 +77,7 @@ class Timeline {
     const canvas = this.detail;
     let from = null;
     canvas.addEventListener("pointerdown", (event) => {
+      if (event.button) return; // the others have their menu
       from = {x: event.clientX, first: this.first, moved: false};
       canvas.setPointerCapture(event.pointerId);
     });
@@ -188,6 +191,9 @@ class Timeline {
     this.draw();
     if (tick < 0) return;
     const d = this.data;
+    this.detail.ariaValueNow = String(tick);
+    this.detail.ariaValueText = `tick ${tick} at ${(tick / d.fps).toFixed(2)} s, ` +
+      [CLASSES[d.ticks.class[tick]], ...problemsAt(d, tick)].join(", ");
     const pairs = [["tick", `${tick} at ${(tick / d.fps).toFixed(2)} s`],
       ["bitrate", `${(this.rate[tick] / 1e6).toFixed(2)} Mbit/s over 1 s`], ...tickFacts(d, tick)];
     const rows = pairs.flatMap(([name, text]) =>

@@ -89,9 +89,10 @@ class Viewer {
     const d = this.data;
     const app = document.getElementById("app");
     this.screen = element("canvas", {width: d.width, height: d.height, className: "screen"});
-    this.over = element("canvas", {className: "over", tabIndex: 0,
+    this.over = element("canvas", {className: "over", tabIndex: 0, role: "img",
       ariaLabel: "Picture with the map of its macroblocks"});
-    this.stage = element("div", {className: "stage"}, this.screen, this.over);
+    this.pending = element("p", {className: "pending", hidden: true, role: "status"});
+    this.stage = element("div", {className: "stage"}, this.screen, this.over, this.pending);
     this.stage.style.aspectRatio = `${d.width} / ${d.height}`;
     // As large as leaves room for what stands above and below.
     this.stage.style.width = `min(100%, calc(max(240px, 100vh - 215px) * ${d.width / d.height}))`;
@@ -190,14 +191,28 @@ class Viewer {
     this.go(match ? Number(match[1]) : this.tick, false);
   }
 
+  // Who moves stops what plays.
   go(tick, remember = true) {
+    this.playing = null;
+    const shown = this.stand(tick);
+    if (remember) this.remember();
+    return shown;
+  }
+
+  stand(tick) {
     this.tick = Math.max(0, Math.min(this.count - 1, tick));
-    if (remember) {
+    return this.show();
+  }
+
+  // Puts the tick into the address, ten times a second at most: of two hundred in ten seconds
+  // Chrome ignores the rest, and a held key makes more.
+  remember() {
+    this.remembering ??= setTimeout(() => {
+      this.remembering = undefined;
       try {
         history.replaceState(null, "", `#tick=${this.tick}`);
       } catch { /* pages without an address of their own have no history */ }
-    }
-    return this.show();
+    }, 100);
   }
 
   // The next picture's tick; a tick without a picture shows the one that stands.
@@ -229,25 +244,22 @@ class Viewer {
     const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!act) return;
     event.preventDefault();
-    if (event.key !== " ") this.playing = false;
+    if (event.key !== " ") this.playing = null;
     act();
   }
 
   async play() {
-    if (this.playing) {
-      this.playing = false;
-      return;
-    }
-    this.playing = true;
+    const playing = this.playing = this.playing ? null : {};
+    if (!playing) return;
     const began = performance.now();
     const from = this.tick;
-    while (this.playing && this.tick < this.count - 1) {
+    while (this.playing === playing && this.tick < this.count - 1) {
       const due = from + Math.floor((performance.now() - began) / 1000 * this.data.fps);
-      if (due > this.tick) await this.go(due, false);
+      if (due > this.tick) await this.stand(due);
       await new Promise((wake) => requestAnimationFrame(wake));
     }
-    this.playing = false;
-    this.go(this.tick);
+    if (this.playing === playing) this.playing = null;
+    this.remember();
   }
 
   setMode(mode) {
@@ -263,6 +275,7 @@ class Viewer {
   async show() {
     const tick = this.tick;
     const picture = this.pictureOf[tick];
+    this.awaiting(null);
     this.tell(tick, picture);
     this.drawStrip();
     const map = picture < 0 ? null : await this.mapOf(picture);
@@ -272,21 +285,34 @@ class Viewer {
     this.drawOver();
     let problem = "";
     if (this.source && picture >= 0 && this.shownPicture !== picture) {
+      this.awaiting(picture);
       try {
         const image = await this.source.get(picture);
-        if (tick !== this.tick) return;
+        if (!image || tick !== this.tick) return;
         this.screen.getContext("2d").drawImage(image, 0, 0, this.data.width, this.data.height);
         this.shownPicture = picture;
       } catch (error) {
+        if (tick !== this.tick) return; // what is on screen now is another picture
         problem = `The browser shows no picture ${picture}: ${error.message}`;
         this.shownPicture = -1;
         this.screen.getContext("2d").clearRect(0, 0, this.data.width, this.data.height);
       }
-      if (tick !== this.tick) return;
+      this.awaiting(null);
     }
     if (problem) this.warn([problem, ...problemsAt(this.data, tick)]);
     Object.assign(document.body.dataset, {tick, picture, drawn: this.shownPicture,
       class: CLASSES[this.data.ticks.class[tick]]});
+  }
+
+  // Says so where a picture takes long: until it comes, another one is on screen. null: it came.
+  awaiting(picture) {
+    clearTimeout(this.slow);
+    this.pending.hidden = true;
+    if (picture === null) return;
+    this.slow = setTimeout(() => {
+      this.pending.textContent = `picture ${picture} is being decoded`;
+      this.pending.hidden = false;
+    }, 400);
   }
 
   warn(lines) {

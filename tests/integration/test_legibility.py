@@ -97,9 +97,9 @@ def test_texts_are_legible_and_fit(browser: Browser, pages: Path, name: str) -> 
             page.wait_for_selector("body[data-class=UNCHANGED]")
             faint += page.evaluate(_TOO_FAINT)[1]
         assert seen > 10 and faint == [], scheme
-        page.set_viewport_size({"width": 640, "height": 900})
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= 640
+        for width in (640, 400):  # of a phone
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.close()
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page
-from support import reporting, streams
+from support import content, reporting, streams
 from support.reporting import HEIGHT, HOSTILE, WIDTH, Reported
 from support.ticks import recording as ticks_alone
 from support.ticks import tick
@@ -27,7 +27,8 @@ from harness.allure_report import _PLAYER
 from harness.checks import access_units
 from harness.metrics import PhaseSpan, measure
 from harness.muxer import Muxer
-from harness.recorder import Picture, Rect, TickClass
+from harness.pipeline import Pipeline
+from harness.recorder import Picture, RecorderSettings, Rect, TickClass
 from harness.report import remux_to_mp4, write_viewer
 from harness.report.macroblock_maps import PictureMap, read_maps
 from harness.report.viewer_page import map_bytes
@@ -262,7 +263,7 @@ def test_keys_step_through_the_stream(visit: Open, reported: Reported):
     def press(key: str, expected: int) -> None:
         page.keyboard.press(key)
         settled(page, expected)
-        assert page.evaluate("location.hash") == f"#tick={expected}"
+        page.wait_for_function("hash => location.hash === hash", arg=f"#tick={expected}")
 
     press("ArrowRight", pictures[5])
     press("ArrowRight", pictures[6])
@@ -362,21 +363,182 @@ def test_a_large_stream_is_sought_in_the_file_beside(
     check_pictures(page, reported)  # WebCodecs on the chosen file
 
 
+# On a busy machine `seeked` comes before the picture; with this it always does.
+EAGER = """() => {
+  const {get, set} = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "currentTime");
+  Object.defineProperties(viewer.source.video, {
+    currentTime: {get, set(to) { set.call(this, to); this.dispatchEvent(new Event("seeked")); }},
+    seeking: {value: false},
+  });
+}"""
+
+
 def test_a_sought_picture_is_waited_for(visit: Open, reported: Reported, tmp_path: Path):
-    """On a busy machine `seeked` comes before the picture; here it always does."""
     page = visit(without_stream(reported, tmp_path).as_uri())
     at_its_own_size(page)
+    page.evaluate(EAGER)
+    check_pictures(page, reported, on_screen)
+
+
+def test_a_picture_that_stands_for_long_is_not_taken_for_the_one_before_it(
+    visit: Open, tmp_path: Path
+):
+    """It begins close behind that one, and a seek to its middle lands far away from both."""
+    pictures = [content.ui(WIDTH, HEIGHT, seed=seed) for seed in range(4)]
+    with Pipeline(RecorderSettings(WIDTH, HEIGHT), tmp_path / "live.mkv") as pipeline:
+        for picture in pictures:
+            pipeline.tick(picture)
+        for _ in range(60):
+            pipeline.tick(None)
+        pipeline.tick(pictures[0])
+        recording = pipeline.finish()
+    assert remux_to_mp4(recording.stream, tmp_path / "live_spliced.mp4")
+    metrics = measure(recording, "Sparse", [PhaseSpan("One", 0, recording.duration)], (), {})
+    page_file, mp4 = tmp_path / "viewer.html", tmp_path / "live_spliced.mp4"
+    write_viewer(page_file, recording, metrics, (), (), mp4, embed_limit=0)
+    page = visit(page_file.as_uri())
+    at_its_own_size(page)
+    page.evaluate(EAGER)
+    with av.open(str(recording.stream)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    for chosen in (2, 3, 0, 3, 4, 3, 1):
+        page.evaluate("tick => { viewer.go(tick) }", 64 if chosen == 4 else chosen)
+        settled(page, 64 if chosen == 4 else chosen)
+        drawn = on_screen(page)
+        others = [n for n in range(4) if n != chosen % 4]
+        assert apart(drawn, frames[chosen]) < min(apart(drawn, frames[n]) for n in others)
+
+
+def test_only_the_last_of_many_pictures_asked_for_is_decoded(visit: Open, reported: Reported):
+    """A held key asks for more than can be decoded, and each step back begins at a keyframe."""
+    page = visit((reported.folder / "viewer.html").as_uri())
     page.evaluate(
         """() => {
-          const {get, set} = Object.getOwnPropertyDescriptor(
-            HTMLMediaElement.prototype, "currentTime");
-          Object.defineProperty(viewer.source.video, "currentTime", {get, set(to) {
-            set.call(this, to);
-            this.dispatchEvent(new Event("seeked"));
-          }});
+          window.brought = [];
+          const bring = viewer.source.bring;
+          viewer.source.bring = function (picture, signal) {
+            window.brought.push(picture);
+            return bring.call(this, picture, signal);
+          };
         }"""
     )
-    check_pictures(page, reported, on_screen)
+    ticks = written(reported)
+    page.evaluate("ticks => { for (const tick of ticks) viewer.go(tick); }", ticks[::-1])
+    settled(page, ticks[0])
+    page.evaluate(
+        "ticks => Promise.all(ticks.map((tick, p) => { viewer.go(tick); "
+        "return viewer.source.get(p); }))",
+        ticks,
+    )
+    brought = page.evaluate("window.brought")
+    assert len(brought) <= 3 and brought[-1] == len(ticks) - 1, brought
+
+
+def test_an_error_of_a_picture_that_was_left_does_not_clear_the_one_on_show(
+    visit: Open, reported: Reported
+):
+    page = visit((reported.folder / "viewer.html").as_uri())
+    page.evaluate(
+        """async () => {
+          let fail;
+          viewer.source.get = () => new Promise((_, reject) => { fail = reject; });
+          const left = viewer.go(5);
+          while (!fail) await new Promise(requestAnimationFrame);
+          await viewer.go(0); // what stands on the canvas: nothing is asked for
+          fail(new Error("broken"));
+          await left;
+          delete viewer.source.get;
+        }"""
+    )
+    assert page.evaluate("viewer.shownPicture") == 0
+    assert apart(canvas(page), decoded(reported)[0]) < 3
+
+
+def test_a_picture_that_takes_long_is_announced(visit: Open, reported: Reported):
+    page = visit((reported.folder / "viewer.html").as_uri())
+    page.evaluate(
+        """() => {
+          const get = viewer.source.get;
+          viewer.source.get = async function (picture) {
+            await new Promise((resolve) => { window.release = resolve; });
+            return get.call(this, picture);
+          };
+          viewer.go(5);
+        }"""
+    )
+    told = page.locator(".pending")
+    told.wait_for()
+    assert told.inner_text() == f"picture {written(reported).index(5)} is being decoded"
+    page.evaluate("delete viewer.source.get; window.release()")
+    settled(page, 5)
+    assert told.is_hidden()
+
+
+def test_a_video_that_breaks_is_told_at_once(visit: Open, reported: Reported, tmp_path: Path):
+    address = without_stream(reported, tmp_path)
+    page = visit(address.as_uri())
+    page.evaluate(
+        "() => { viewer.source.video.src = URL.createObjectURL(new Blob(['no video'])); }"
+    )
+    page.evaluate("viewer.go(9)")
+    said = page.locator(".warning").inner_text()
+    assert "shows no picture" in said and "does not seek" not in said
+
+
+def test_playing_ends_where_someone_moves(visit: Open, reported: Reported):
+    page = visit((reported.folder / "viewer.html").as_uri())
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => viewer.tick > 2")
+    page.get_by_role("button", name="first").click()
+    settled(page, 0)
+    page.evaluate("document.activeElement.blur()")
+    page.wait_for_timeout(200)
+    settled(page, 0)
+
+
+def test_paused_and_begun_again_it_plays_once(visit: Open, reported: Reported):
+    """Also while a picture of the first time was still on its way."""
+    page = visit((reported.folder / "viewer.html").as_uri())
+    at_once = page.evaluate(
+        """async () => {
+          const stand = viewer.stand;
+          let [again, inside, most] = [false, 0, 0];
+          viewer.stand = async function (tick) {
+            const counts = again;
+            if (counts) most = Math.max(most, ++inside);
+            await new Promise((wake) => setTimeout(wake, 150));
+            await stand.call(this, Math.min(tick, 20));
+            if (counts) inside--;
+            if (!counts) this.arrived = true;
+          };
+          viewer.play();
+          while (viewer.tick === 0 && !viewer.arrived) await new Promise(requestAnimationFrame);
+          viewer.play();
+          again = true;
+          viewer.play();
+          await new Promise((wake) => setTimeout(wake, 700));
+          viewer.playing = null;
+          return most;
+        }"""
+    )
+    assert at_once == 1
+
+
+def test_the_address_names_the_tick_after_a_key_that_was_held(visit: Open, reported: Reported):
+    """Chrome takes two hundred in ten seconds, unless Playwright has started it."""
+    page = visit((reported.folder / "viewer.html").as_uri())
+    page.evaluate(
+        """() => {
+          window.told = 0;
+          const replace = history.replaceState;
+          history.replaceState = function (...a) { window.told++; replace.apply(this, a); };
+          for (let n = 0; n < 300; n++) viewer.go(n % 40);
+          viewer.go(7);
+        }"""
+    )
+    page.wait_for_function("() => location.hash === '#tick=7'")
+    assert page.evaluate("window.told") < 20
 
 
 def test_a_picture_that_did_not_come_in_the_background_is_asked_for_again(
@@ -477,8 +639,11 @@ def test_the_report_opens_with_its_cause_its_timeline_and_its_video(
     facts = page.locator(".tip dl").inner_text()
     assert ticks[chosen].tick_class.name in facts
     assert f"{ticks[chosen].bytes:,}" in facts
+    place = {"x": first + (chosen + 0.5) * step, "y": 60}
+    detail.click(position=place, button="right")
     with page.expect_popup() as opened:
-        detail.click(position={"x": first + (chosen + 0.5) * step, "y": 60})
+        detail.click(position=place)
+    assert len(page.context.pages) == 2  # the right button opened none
     viewer = opened.value
     settled(viewer, chosen)
     viewer.close()

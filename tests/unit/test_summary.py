@@ -180,6 +180,45 @@ def test_a_cause_that_only_the_result_knows(tmp_path: Path) -> None:
     assert summarize(tmp_path).reasons == ["Product: worse than the baseline: 1"]
 
 
+def result_of(folder: Path, name: str, status: str, message: str, trace: str = "") -> None:
+    """One of Allure's, of a scenario."""
+    (folder / "allure-results").mkdir(exist_ok=True)
+    result = {
+        "name": name,
+        "status": status,
+        "statusDetails": {"message": message, "trace": trace},
+        "labels": [{"name": "tag", "value": "scenario"}],
+    }
+    (folder / "allure-results" / f"{name}-result.json").write_text(json.dumps(result))
+
+
+def test_what_failed_behind_the_recording_is_not_told_as_passed(tmp_path: Path) -> None:
+    """All that the recording itself was judged by passed; then came a baseline, or pytest."""
+    recorded(tmp_path, "worse-1", metrics("Worse"))
+    recorded(tmp_path, "mended-1", metrics("Mended"))
+    recorded(tmp_path, "fine-1", metrics("Fine"))
+    said = "worse.yaml: worse than its baseline"
+    result_of(tmp_path, "Worse", "failed", f"{said}\n\nbitrate", "evidence: out/worse-1")
+    result_of(tmp_path, "Mended", "failed", "[XPASS(strict)] a bug of the site")
+    result_of(tmp_path, "Fine", "passed", "")
+    summary = summarize(tmp_path)
+    assert summary.verdict == "2 failed, 1 passed" and not summary.passed
+    assert [(row.title, row.failures) for row in summary.wrong] == [
+        ("Mended", ("[XPASS(strict)] a bug of the site",)),
+        ("Worse", (said,)),
+    ]
+
+
+def test_an_environment_that_differs_is_told_with_all_it_was(tmp_path: Path) -> None:
+    """As Allure tells it, not as the last recording had it."""
+    for name in ("a", "b", "c"):
+        data = metrics(name)
+        data["environment"] = {"encode": "layer" if name == "b" else "recorder", "wsi": ""}
+        recorded(tmp_path, name, data)
+    assert summarize(tmp_path).environment == {"encode": "recorder; layer", "wsi": ""}
+    assert "encode recorder; layer" in to_markdown(summarize(tmp_path))
+
+
 def test_a_long_list_is_cut_and_says_so(tmp_path: Path) -> None:
     data = failing("Many", "x")
     data["checks"] *= 60

@@ -94,6 +94,9 @@ def test_the_page_is_drawn_and_holds_no_markup_of_others(tmp_path: Path) -> None
         ("%", (20.0, 25.0), "+5.0 points"),
         ("dB", (40.0, 39.5), "-0.50 dB"),
         ("ms", (2, 1), "-50.0 %"),
+        # From nothing a part is none.
+        ("%", (0.0, 12.0), "+12.0 points"),
+        ("presents", (0.0, 3.0), "+3"),
     ],
 )
 def test_a_change_is_told_in_its_unit(unit: str, values: tuple[float, float], change: str) -> None:

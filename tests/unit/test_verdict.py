@@ -517,6 +517,17 @@ def test_page_outcomes_stand_in_their_phase(tmp_path: Path) -> None:
         judged(tmp_path, {}, outcomes=[PageOutcome("Hom", "x", Status.PASSED, "", 0)])
 
 
+def test_a_page_asked_until_the_end_is_about_a_tick_of_its_phase(tmp_path: Path) -> None:
+    """As many ticks were finished then as the phase has: the next one is another phase's."""
+    outcomes = [
+        PageOutcome("Home", "'text=Play' be visible", Status.FAILED, "hidden", 24),
+        PageOutcome("", "have page title Lumen", Status.FAILED, "Lumin", 48),
+    ]
+    home, whole = judged(tmp_path, {}, outcomes=outcomes)
+    assert (home.first_tick, home.end_tick, home.look) == (23, 24, "the page at tick 23")
+    assert (whole.first_tick, whole.end_tick, whole.look) == (47, 48, "the page at tick 47")
+
+
 PAGE = {"page": ["text=Play", "text=Play", {"to": "have page title", "value": "Lumen"}]}
 
 

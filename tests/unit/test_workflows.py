@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -309,6 +310,29 @@ def try_apt_get(command: str) -> None:
     assert {"git", "make", "python3", "python3-venv"} <= set(packages)
 
 
+def try_git_config(command: str) -> None:
+    """In a container the checkout belongs to another user, and git says nothing of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": folder,
+            "GITHUB_WORKSPACE": f"{folder}/checkout",
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
+
+        def run(line: str, **more: str) -> int:
+            done = subprocess.run(
+                ["sh", "-c", line], cwd=folder, env={**env, **more}, capture_output=True, timeout=60
+            )
+            return done.returncode
+
+        listed, strange = "git -C checkout ls-files", {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+        assert run("git init -q checkout") == 0
+        assert run(listed) == 0 and run(listed, **strange) != 0
+        assert run(command) == 0
+        assert run(listed, **strange) == 0
+
+
 TRIED = {
     "make setup": try_setup,
     "make lint": try_lint,
@@ -319,6 +343,7 @@ TRIED = {
     ".venv/bin/harness gpu-check": try_gpu_check,
     "cat": try_cat,
     "apt-get": try_apt_get,
+    "git config": try_git_config,
 }
 
 
@@ -407,6 +432,33 @@ def test_a_night_after_the_first_compares(tmp_path: Path) -> None:
         command = done.stdout.replace("\\\n", " ").strip().splitlines()[-1]
         assert ("--baseline-compare" in command) is compares
         assert "--baseline-autosave" in command and '-k "not full_hd"' in command
+
+
+JOBS = [
+    job
+    for path in WORKFLOWS
+    for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+]
+
+
+def test_what_hangs_fails_before_its_job_is_cancelled() -> None:
+    """A job that ran out of time is cancelled: nothing is uploaded, no issue is opened."""
+    recording = ("make test", "make nightly", ".venv/bin/harness gpu-check")
+    limits = [
+        (step["timeout-minutes"], job["timeout-minutes"])
+        for job in JOBS
+        for step in job["steps"]
+        if step.get("run", "").startswith(recording)
+    ]
+    assert len(limits) == len(recording)
+    assert all(step <= job - 10 for step, job in limits)
+
+
+def test_a_container_has_room_for_the_frames() -> None:
+    """Docker's own 64 MB are less than docs/ci.md asks for."""
+    (container,) = (job["container"] for job in JOBS if "container" in job)
+    size = re.search(r"--shm-size=(\d+)g\b", container["options"])
+    assert size is not None and int(size[1]) >= 1
 
 
 @pytest.mark.parametrize("name", ["push.yml", "nightly.yml"])
