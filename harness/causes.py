@@ -131,10 +131,6 @@ class Category:
     name: str
     message_regex: str
 
-    def matches(self, message: str) -> bool:
-        """As Allure decides it: anywhere in the message."""
-        return re.search(self.message_regex, message) is not None
-
     def to_json(self) -> dict[str, Any]:
         """As categories.json has it, for Allure 2 and 3."""
         return {

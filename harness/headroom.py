@@ -52,8 +52,14 @@ def _read() -> tuple[int, int, int] | None:
     return sum((user, nice, system, idle, wait, irq, softirq, stolen)), idle + wait, stolen
 
 
-def complaint(dropped: int, presented: int, usage: Usage | None) -> str | None:
-    """One sentence where the machine did not keep up, or None."""
+def complaint(
+    dropped: int, presented: int, usage: Usage | None, *, live: bool = True
+) -> str | None:
+    """One sentence where the machine did not keep up, or None. In a replay (not `live`) only the
+    machine that recorded the tape can have been too slow."""
+    if not live:
+        said = f"{dropped} of {presented} presents were dropped when the tape was recorded"
+        return f"{said}; record it again on a machine that keeps up" if dropped else None
     busy = usage is not None and usage.busy + usage.stolen >= BUSY
     if dropped and busy:
         return (

@@ -102,7 +102,12 @@ def conclude(
         failure=failure if isinstance(failure, HarnessError) else None,
         screenshots=evidence.screenshots,
         missing=evidence.missing,
-        headroom=complaint(metrics.frames.dropped, metrics.frames.presented, evidence.usage),
+        headroom=complaint(
+            metrics.frames.dropped,
+            metrics.frames.presented,
+            evidence.usage,
+            live=recording.live,
+        ),
     )
     observer.stage("writing the report")
     try:

@@ -32,6 +32,12 @@ def test_complaints(dropped: int, usage: Usage | None, said: str | None) -> None
     assert text is None if said is None else said in (text or "")
 
 
+def test_a_replay_is_not_judged_by_this_machine() -> None:
+    assert complaint(0, 100, Usage(1, 0), live=False) is None
+    said = complaint(7, 100, None, live=False)
+    assert said and said.startswith("7 of 100 presents were dropped when the tape was recorded")
+
+
 def test_a_busy_process_is_seen() -> None:
     """Every processor busy for a moment; others may be busy as well."""
     meter = UsageMeter()
