@@ -454,6 +454,19 @@ static void test_acquire(void) {
     free_device(&dev);
 }
 
+/* Presents once larger than a slot of the ring, which loses and counts that; then the window is
+ * gone. */
+static void outgrow(window *win) {
+    VkSwapchainKHR old = win->chain;
+    uint64_t lost = __atomic_load_n(&header->lost, __ATOMIC_ACQUIRE);
+    VK(make_chain(win, (VkExtent2D){WIDTH + 200, HEIGHT + 200}, VK_FORMAT_B8G8R8A8_UNORM,
+                  VK_PRESENT_MODE_IMMEDIATE_KHR));
+    vkDestroySwapchainKHR(win->dev->handle, old, NULL);
+    VK(present(win, draw(win, RED), NULL));
+    free_window(win);
+    CHECK(__atomic_load_n(&header->lost, __ATOMIC_ACQUIRE) == lost + 1, "too large, yet not lost");
+}
+
 static void test_recreation(void) {
     device dev;
     window win;
@@ -487,14 +500,7 @@ static void test_recreation(void) {
         vkDestroySwapchainKHR(dev.handle, old, NULL);
     }
     /* Larger than a slot: lost, counted, and said. */
-    old = win.chain;
-    uint64_t lost = __atomic_load_n(&header->lost, __ATOMIC_ACQUIRE);
-    VK(make_chain(&win, (VkExtent2D){WIDTH + 200, HEIGHT + 200}, VK_FORMAT_B8G8R8A8_UNORM,
-                  VK_PRESENT_MODE_IMMEDIATE_KHR));
-    vkDestroySwapchainKHR(dev.handle, old, NULL);
-    VK(present(&win, draw(&win, RED), NULL));
-    free_window(&win);
-    CHECK(__atomic_load_n(&header->lost, __ATOMIC_ACQUIRE) == lost + 1, "too large, yet not lost");
+    outgrow(&win);
     CHECK(header->writer_error[0], "too large, yet no reason given");
     drain();
     free_device(&dev);
@@ -568,15 +574,7 @@ static void test_header_is_not_believed(void) {
     uint64_t n = presented();
     VK(present(&win, draw(&win, RED), NULL));
     expect_frame(RED_BGRA, n + 1, UIS_SLOT_DAMAGE_MISSING, 0, NULL);
-    VkSwapchainKHR old = win.chain;
-    uint64_t lost = __atomic_load_n(&header->lost, __ATOMIC_ACQUIRE);
-    VK(make_chain(&win, (VkExtent2D){WIDTH + 200, HEIGHT + 200}, VK_FORMAT_B8G8R8A8_UNORM,
-                  VK_PRESENT_MODE_IMMEDIATE_KHR));
-    vkDestroySwapchainKHR(dev.handle, old, NULL);
-    VK(present(&win, draw(&win, RED), NULL));
-    free_window(&win);
-    CHECK(__atomic_load_n(&header->lost, __ATOMIC_ACQUIRE) == lost + 1,
-          "larger than a slot, yet not lost");
+    outgrow(&win);
     CHECK(!uis_ring_take(ring, 0), "and was captured");
     free_device(&dev);
     header->slot_count = before.slot_count;
