@@ -52,7 +52,9 @@ static void read_tightly(const uint8_t *data, size_t size) {
                                                    .type = h.type,
                                                    .num_ref = h.num_ref,
                                                    .qp = parameters.pic_init_qp + h.qp_delta,
-                                                   .slice = slice++};
+                                                   .slice = slice++,
+                                                   .constrained =
+                                                       parameters.constrained_intra_pred};
                 uis_read_macroblocks(&r, &context, &picture);
             }
         }

@@ -19,6 +19,10 @@
  * scene does. */
 #define SCENE_SHARE 2
 
+static uint32_t patch_limit(const uis_picture_coder *c) {
+    return c->mbs / PICTURE_PATCH_SHARE + 16;
+}
+
 /* Notes where encoder 1's own picture became another one than before: what was
  * coded, and with deblocking what lies beside that. */
 static void note_touched(uis_picture_coder *c, bool deblock) {
@@ -99,7 +103,7 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
                        .count = regions->count + 1,
                        .owner = regions->owner,
                        .in_ltr0 = c->in_ltr0,
-                       .patch_limit = c->mbs / PICTURE_PATCH_SHARE + 16};
+                       .patch_limit = patch_limit(c)};
     bool deblock = c->config.deblock && c->config.mb_info && uis_coder_deblocks(c) &&
                    released_count == 0 && (!outside || surroundings_are_constant(c));
     for (uint32_t i = 0; i < regions->count; i++) {
@@ -198,18 +202,30 @@ static void release(uis_picture_coder *c, uint32_t index, left_behind *left) {
             c->changed[y * c->mb_width + x] = c->fed;
 }
 
+/* True if LTR 0 has nearly all of a region's place as encoder 1 has it: then encoder 1 can
+ * take it over and predict from there. It has not where encoder 1 coded since in merged
+ * pictures, before the region began: what it would predict from is in no reference, and
+ * patches would soon cost more than starting the region over. */
+static bool ltr0_holds(const uis_picture_coder *c, const uis_region *r) {
+    uint32_t lost = 0;
+    for (uint32_t y = r->at.y; y < r->at.y + r->at.h; y++)
+        for (uint32_t x = r->at.x; x < r->at.x + r->at.w; x++)
+            lost += c->touched[y * c->mb_width + x] > c->ltr0_coded;
+    return (size_t)lost * PATCH_BYTES <= r->start_bytes;
+}
+
 static bool too_large(const uis_picture_coder *c, const uis_mb_rect *at) {
     return (uint64_t)at->w * at->h * 100 > (uint64_t)c->config.region_limit * c->mbs;
 }
 
 /* Gives a video a region of its own. Regions in its way end; one that still has a
- * video becomes part of it. */
+ * video, or could not be taken over, becomes part of it. */
 static int adopt(uis_picture_coder *c, uis_wanted_region wanted, bool seen_is_kept,
                  left_behind *left, char *err, size_t err_size) {
     uis_regions *regions = &c->regions;
     for (uint32_t i = 0; i < regions->count; i++) {
         const uis_region *r = &regions->items[i];
-        if (!r->ghost && uis_mb_rect_meet(&r->at, &wanted.at) &&
+        if ((!r->ghost || !ltr0_holds(c, r)) && uis_mb_rect_meet(&r->at, &wanted.at) &&
             !uis_mb_rect_contains(&wanted.at, &r->at)) {
             wanted.at = uis_mb_rect_united(&wanted.at, &r->at);
             wanted.core = uis_mb_rect_united(&wanted.core, &r->core);
@@ -233,6 +249,26 @@ static int adopt(uis_picture_coder *c, uis_wanted_region wanted, bool seen_is_ke
     return uis_coder_open_region(c, &wanted, err, err_size);
 }
 
+/* True if so much changes outside of all regions, those `wanted` included, that a region's first
+ * picture may not fit beside it: in that picture constrained intra prediction hides the inter
+ * macroblocks from the intra ones around, too. */
+static bool much_changes(const uis_picture_coder *c, const uis_wanted_region *wanted,
+                         uint32_t wanted_count) {
+    uint32_t changed = 0;
+    for (uint32_t y = 0, i = 0; y < c->mb_height; y++)
+        for (uint32_t x = 0; x < c->mb_width; x++, i++) {
+            if (c->regions.owner[i] != 0 || c->changed[i] <= c->full_coded[0])
+                continue;
+            changed++;
+            for (uint32_t k = 0; k < wanted_count; k++)
+                if (uis_mb_inside(&wanted[k].at, x, y)) {
+                    changed--;
+                    break;
+                }
+        }
+    return changed > patch_limit(c);
+}
+
 /* Decides which regions live at this picture. */
 static int plan_regions(uis_picture_coder *c, const uis_classification *k, left_behind *left,
                         char *err, size_t err_size) {
@@ -245,12 +281,12 @@ static int plan_regions(uis_picture_coder *c, const uis_classification *k, left_
     for (uint32_t i = 0; i < regions->count;) {
         uis_region *r = &regions->items[i];
         r->ghost = !uis_region_follow(r, regions, k);
-        /* Once its video has gone, a region goes at the next change of scene, when
-         * encoder 1 can take over at no cost: what was there is worth nothing. */
+        /* Once its video has gone, a region goes at the next change of scene in the video's
+         * place, when encoder 1 can take over at no cost: what was there is worth nothing. */
         const bool over =
-            r->ghost &&
-            uis_regions_changed_in(regions, &r->at, c->changed, c->fed - 1) * SCENE_SHARE >
-                r->at.w * r->at.h;
+            r->ghost && ltr0_holds(c, r) &&
+            uis_regions_changed_in(regions, &r->core, c->changed, c->fed - 1) * SCENE_SHARE >
+                r->core.w * r->core.h;
         /* Where everything around moves, little would fit at the border. */
         const bool dear = (new_scene || r->patch_debt > r->start_bytes) &&
                           uis_regions_ring_changed(regions, &r->at, c->changed, c->full_coded[0]);
@@ -263,6 +299,8 @@ static int plan_regions(uis_picture_coder *c, const uis_classification *k, left_
     }
     uis_wanted_region wanted[UIS_RING_MAX_REGIONS];
     const uint32_t count = uis_regions_want(regions, k, uis_coder_guard(c), wanted);
+    if (count == 0 || much_changes(c, wanted, count))
+        return 0;
     for (uint32_t i = 0; i < count && regions->count < UIS_RING_MAX_REGIONS; i++)
         if (adopt(c, wanted[i], had_some || regions->count > 0, left, err, err_size) != 0)
             return -1;

@@ -63,6 +63,8 @@ int uis_parse_pps(const uint8_t *rbsp, size_t size, uis_parameters *p) {
     uis_bit_reader r;
     uis_bit_reader_init(&r, rbsp, size);
     p->pps_id = uis_read_ue(&r);
+    if (p->pps_id >= UIS_PPS_IDS)
+        return -1;
     p->pps_sps_id = uis_read_ue(&r);
     p->entropy_coding = uis_read_bits(&r, 1);
     p->pic_order_present = uis_read_bits(&r, 1);
@@ -132,6 +134,8 @@ int uis_parse_slice_header(uis_bit_reader *r, uint8_t nal_header, const uis_para
     if (h->type != UIS_SLICE_P && h->type != UIS_SLICE_I)
         return -1;
     h->pps_id = uis_read_ue(r);
+    if (h->pps_id >= UIS_PPS_IDS)
+        return -1;
     h->frame_num = uis_read_bits(r, p->log2_max_frame_num);
     if (h->idr)
         h->idr_pic_id = uis_read_ue(r);

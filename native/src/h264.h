@@ -12,6 +12,8 @@ enum { UIS_NAL_SLICE = 1, UIS_NAL_IDR = 5, UIS_NAL_SEI = 6, UIS_NAL_SPS = 7, UIS
 /* slice_type modulo 5 (table 7-6). */
 enum { UIS_SLICE_P = 0, UIS_SLICE_I = 2 };
 
+enum { UIS_PPS_IDS = 256 }; /* pic_parameter_set_id is less (7.4.2.2) */
+
 /* What a slice header needs to know of the parameter sets, and what two
  * encoders must share for their slice data to mean the same. */
 typedef struct uis_parameters {

@@ -3,10 +3,9 @@
  * 8.3.1.1, 8.4.1 and 9.2): read from one slice, placed in a picture, written
  * into another slice.
  *
- * What depends on a macroblock's neighbours (vectors' predictors, nC, skip runs,
- * QP deltas) is held resolved; what does not (levels) stays as bits of the slice it
- * came from. Intra modes stay bits too: a macroblock whose neighbours would change
- * their meaning is not written as it is (placement.h). */
+ * What depends on a macroblock's neighbours (vectors' predictors, intra modes, nC,
+ * skip runs, QP deltas) is held resolved; what does not (levels) stays as bits of the
+ * slice it came from. */
 #ifndef UIS_MACROBLOCK_H
 #define UIS_MACROBLOCK_H
 
@@ -32,6 +31,8 @@ typedef struct uis_block {
     uint8_t total, ones; /* of coeff_token */
 } uis_block;
 
+enum { UIS_PCM_SAMPLES = 384 }; /* of a macroblock, 8 bits each */
+
 enum {
     UIS_BLOCK_I16_DC = 16,
     UIS_BLOCK_CHROMA_DC = 17, /* Cb, Cr */
@@ -48,18 +49,18 @@ typedef struct uis_macroblock {
     uint8_t still;    /* 1: SKIP, reference 0, vector zero, and so is all that follows from it */
     uint8_t i16_type; /* mb_type - 1 of an Intra 16x16 macroblock, 0..23 */
     uint8_t cbp;
-    uint8_t qp;                      /* QP_Y; of a macroblock without residual: the one before it */
-    uint8_t qp_before;               /* QP_Y,PRED: of the macroblock before it in its slice */
-    uint16_t slice;                  /* neighbours of another slice are not available */
-    uint8_t sub[4];                  /* sub_mb_type of P 8x8 */
-    int8_t ref[4];                   /* by 8x8; -1 for intra */
-    uis_vector mv[16];               /* by 4x4, raster order inside the macroblock */
-    uint8_t nonzero[24];             /* total_coeff by 4x4: luma raster 16, Cb 4, Cr 4 */
-    uint8_t i4_mode[16];             /* Intra4x4PredMode by 4x4, raster order */
-    uint8_t chroma_mode;             /* intra_chroma_pred_mode */
-    uint32_t from, bits;             /* macroblock_layer() as it was read */
-    uint32_t intra_from, intra_bits; /* prediction modes, or I_PCM samples, as bits */
-    uis_block blocks[UIS_BLOCKS];    /* 0..15 luma in coding order; by UIS_BLOCK_* */
+    uint8_t qp;                   /* QP_Y; of a macroblock without residual: the one before it */
+    uint8_t qp_before;            /* QP_Y,PRED: of the macroblock before it in its slice */
+    uint16_t slice;               /* neighbours of another slice are not available */
+    uint8_t sub[4];               /* sub_mb_type of P 8x8 */
+    int8_t ref[4];                /* by 8x8; -1 for intra */
+    uis_vector mv[16];            /* by 4x4, raster order inside the macroblock */
+    uint8_t nonzero[24];          /* total_coeff by 4x4: luma raster 16, Cb 4, Cr 4 */
+    uint8_t i4_mode[16];          /* Intra4x4PredMode by 4x4, raster order */
+    uint8_t chroma_mode;          /* intra_chroma_pred_mode */
+    uint32_t from, bits;          /* macroblock_layer() as it was read */
+    uint32_t pcm_from;            /* bit of the source RBSP where I_PCM's samples begin */
+    uis_block blocks[UIS_BLOCKS]; /* 0..15 luma in coding order; by UIS_BLOCK_* */
 } uis_macroblock;
 
 /* The neighbours of a macroblock that are available to it (6.4.9); NULL where not. */
@@ -72,6 +73,7 @@ typedef struct uis_mb_picture {
     uint32_t width, height; /* macroblocks */
     uis_macroblock *mbs;
     uint32_t first;      /* where the slice begins that is read or written */
+    bool constrained;    /* and its constrained_intra_pred_flag */
     uis_neighbours near; /* of the macroblock entered last */
 } uis_mb_picture;
 
@@ -91,6 +93,7 @@ typedef struct uis_slice_context {
     uint32_t num_ref; /* num_ref_idx_l0_active */
     int32_t qp;       /* SliceQP_Y */
     uint16_t slice;   /* number to give its macroblocks */
+    bool constrained; /* constrained_intra_pred_flag */
 } uis_slice_context;
 
 /* Reads slice_data() from r, which ends where the payload does, into the picture.
@@ -120,7 +123,8 @@ void uis_mb_writer_begin(uis_mb_writer *w, uis_bit_writer *out, const uis_slice_
 int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *mb, const uint8_t *rbsp);
 
 /* The same for a macroblock all of whose neighbours are, in this slice, what they were in
- * the P slice with as many references that it comes from: its bits mean the same, and are
+ * the P slice with as many references and the same constrained_intra_pred_flag that it comes from:
+ * its bits mean the same, and are
  * copied. */
 int uis_mb_writer_put_as_read(uis_mb_writer *w, const uis_macroblock *mb, const uint8_t *rbsp);
 
@@ -143,8 +147,7 @@ uis_vector uis_predict_vector(const uis_mb_picture *picture, uint32_t address, u
                               uint32_t by, uint32_t bw, int ref, int shape);
 /* The vector a P_Skip macroblock infers (8.4.1.1). */
 uis_vector uis_predict_skip(const uis_mb_picture *picture, uint32_t address);
-/* The mode predicted for an Intra 4x4 block (8.3.1.1), where
- * constrained_intra_pred_flag is 0. */
+/* The mode predicted for an Intra 4x4 block (8.3.1.1). */
 uint8_t uis_predict_i4_mode(const uis_mb_picture *picture, uint32_t address, uint32_t bx,
                             uint32_t by);
 /* True if a neighbour makes that vector zero at once. */

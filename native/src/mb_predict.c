@@ -146,6 +146,11 @@ uis_vector uis_predict_skip(const uis_mb_picture *p, uint32_t address) {
 
 enum { MODE_DC = 2 };
 
+/* Not available, or taken to be so, for the prediction of modes. */
+static bool has_no_mode(const uis_mb_picture *p, const uis_macroblock *mb) {
+    return !mb || (p->constrained && !uis_mb_is_intra(mb));
+}
+
 static uint8_t i4_mode_of(const uis_macroblock *mb, uint32_t x, uint32_t y) {
     return mb->kind == UIS_MB_I4X4 ? mb->i4_mode[y * 4 + x] : MODE_DC;
 }
@@ -154,7 +159,7 @@ uint8_t uis_predict_i4_mode(const uis_mb_picture *p, uint32_t address, uint32_t 
     const uis_macroblock *self = &p->mbs[address];
     const uis_macroblock *left = x > 0 ? self : p->near.left;
     const uis_macroblock *up = y > 0 ? self : p->near.up;
-    if (!left || !up)
+    if (has_no_mode(p, left) || has_no_mode(p, up))
         return MODE_DC;
     const uint8_t a = i4_mode_of(left, x > 0 ? x - 1 : 3, y);
     const uint8_t b = i4_mode_of(up, x, y > 0 ? y - 1 : 3);

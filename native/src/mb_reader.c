@@ -239,11 +239,9 @@ static bool read_inter(uis_bit_reader *r, const uis_slice_context *s, const uis_
     }
 }
 
-/* Prediction modes stay bits; what they come to is noted beside. */
 static bool read_intra_modes(uis_bit_reader *r, const uis_mb_picture *p, uint32_t address,
                              uis_macroblock *mb) {
     memset(mb->ref, -1, 4);
-    mb->intra_from = (uint32_t)r->position;
     if (mb->kind == UIS_MB_I4X4)
         for (uint32_t i = 0; i < 16; i++) {
             const uint32_t x = uis_block_x(i), y = uis_block_y(i);
@@ -258,7 +256,6 @@ static bool read_intra_modes(uis_bit_reader *r, const uis_mb_picture *p, uint32_
     if (chroma > 3)
         return false;
     mb->chroma_mode = (uint8_t)chroma;
-    mb->intra_bits = (uint32_t)r->position - mb->intra_from;
     return true;
 }
 
@@ -266,9 +263,8 @@ static bool read_pcm(uis_bit_reader *r, uis_macroblock *mb) {
     memset(mb->ref, -1, 4);
     memset(mb->nonzero, 16, sizeof mb->nonzero);
     uis_skip_bits(r, (8 - (r->position & 7)) & 7);
-    mb->intra_from = (uint32_t)r->position;
-    mb->intra_bits = 384 * 8;
-    uis_skip_bits(r, mb->intra_bits);
+    mb->pcm_from = (uint32_t)r->position;
+    uis_skip_bits(r, UIS_PCM_SAMPLES * 8);
     return true;
 }
 
@@ -333,6 +329,7 @@ int uis_read_macroblocks(uis_bit_reader *r, const uis_slice_context *s, uis_mb_p
     if (qp < 0 || qp > 51 || address >= count)
         return -1;
     p->first = s->first_mb;
+    p->constrained = s->constrained;
     while (r->position < r->bits) {
         if (s->type == UIS_SLICE_P) {
             uint32_t run = uis_read_ue(r);

@@ -13,6 +13,7 @@ void uis_mb_writer_begin(uis_mb_writer *w, uis_bit_writer *out, const uis_slice_
                          .next = context->first_mb,
                          .qp = context->qp};
     picture->first = context->first_mb;
+    picture->constrained = context->constrained;
 }
 
 static uint32_t code_of_cbp(const uint8_t table[48], uint8_t cbp) {
@@ -100,6 +101,19 @@ static void write_inter(uis_mb_writer *w, uint32_t address, const uis_macroblock
     }
 }
 
+static void write_intra_modes(uis_mb_writer *w, uint32_t address, const uis_macroblock *mb) {
+    for (uint32_t i = 0; mb->kind == UIS_MB_I4X4 && i < 16; i++) {
+        const uint32_t x = uis_block_x(i), y = uis_block_y(i);
+        const uint8_t mode = mb->i4_mode[y * 4 + x];
+        const uint8_t predicted = uis_predict_i4_mode(w->picture, address, x, y);
+        if (mode == predicted) /* prev_intra4x4_pred_mode_flag, then rem_intra4x4_pred_mode */
+            uis_write_bits(w->out, 1, 1);
+        else
+            uis_write_bits(w->out, mode - (uint32_t)(mode > predicted), 4);
+    }
+    uis_write_ue(w->out, mb->chroma_mode);
+}
+
 static uint32_t intra_type(const uis_macroblock *mb) {
     return mb->kind == UIS_MB_I4X4 ? 0 : mb->kind == UIS_MB_PCM ? 25 : mb->i16_type + 1u;
 }
@@ -108,7 +122,7 @@ static void write_pcm(uis_mb_writer *w, const uis_macroblock *mb, const uint8_t 
     /* pcm_alignment_zero_bit: how many depends on all that was written before. */
     if (w->out->cached & 7)
         uis_write_bits(w->out, 0, 8 - (w->out->cached & 7));
-    uis_write_copy(w->out, rbsp, mb->intra_from, mb->intra_bits);
+    uis_write_copy(w->out, rbsp, mb->pcm_from, UIS_PCM_SAMPLES * 8);
 }
 
 static bool is_inferred(const uis_mb_writer *w, uint32_t address, const uis_macroblock *mb) {
@@ -157,7 +171,7 @@ int uis_mb_writer_put(uis_mb_writer *w, const uis_macroblock *from, const uint8_
             write_pcm(w, mb, rbsp);
             return 0;
         }
-        uis_write_copy(w->out, rbsp, mb->intra_from, mb->intra_bits);
+        write_intra_modes(w, address, mb);
     } else {
         uis_write_ue(w->out, (uint32_t)mb->kind - UIS_MB_P16X16);
         write_inter(w, address, mb);

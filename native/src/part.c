@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MB_SAMPLES = 384 };
 /* The slice number of patched macroblocks: their bits are samples of their own. */
 enum { PATCHED = 0xffff };
 
@@ -66,7 +65,7 @@ int uis_part_patch(uis_part *p, uint32_t x, uint32_t y) {
         return 0;
     if (p->patched == p->samples_capacity) {
         uint32_t capacity = p->samples_capacity ? p->samples_capacity * 2 : 16;
-        uint8_t *bigger = realloc(p->samples, (size_t)capacity * MB_SAMPLES);
+        uint8_t *bigger = realloc(p->samples, (size_t)capacity * UIS_PCM_SAMPLES);
         if (!bigger)
             return -1;
         p->samples = bigger;
@@ -74,7 +73,7 @@ int uis_part_patch(uis_part *p, uint32_t x, uint32_t y) {
     }
     const uis_encoded *e = &p->picture;
     const size_t px = (size_t)(x - p->where.x) * 16, py = (size_t)(y - p->where.y) * 16;
-    uint8_t *to = p->samples + (size_t)p->patched * MB_SAMPLES;
+    uint8_t *to = p->samples + (size_t)p->patched * UIS_PCM_SAMPLES;
     for (size_t row = 0; row < 16; row++)
         memcpy(to + row * 16, e->recon_y + (py + row) * e->recon_y_stride + px, 16);
     for (size_t row = 0; row < 8; row++)
@@ -90,8 +89,7 @@ int uis_part_patch(uis_part *p, uint32_t x, uint32_t y) {
     mb->slice = PATCHED;
     memset(mb->ref, -1, sizeof mb->ref);
     memset(mb->nonzero, 16, sizeof mb->nonzero);
-    mb->intra_from = p->patched++ * MB_SAMPLES * 8;
-    mb->intra_bits = MB_SAMPLES * 8;
+    mb->pcm_from = p->patched++ * UIS_PCM_SAMPLES * 8;
     return 0;
 }
 

@@ -13,15 +13,54 @@ static bool intra_at(const uis_placement *p, uint32_t x, uint32_t y) {
     return mb && uis_mb_is_intra(mb);
 }
 
-/* True if patching `mb` changes what an intra macroblock `user` takes from it. Its
- * samples stay; but a neighbour's Intra 4x4 modes predict its own (8.3.1.1), and with
- * constrained intra prediction an inter macroblock was not there at all. */
+enum { LEFT = 1, UP = 2, UP_LEFT = 4, UP_RIGHT = 8 };
+
+/* Which neighbouring macroblocks' samples an intra macroblock takes (8.3). */
+static unsigned samples_taken(const uis_macroblock *mb) {
+    /* By Intra4x4PredMode 0..8, Intra16x16PredMode, intra_chroma_pred_mode. */
+    static const uint8_t by_i4[9] = {UP,
+                                     LEFT,
+                                     LEFT | UP,
+                                     UP | UP_RIGHT,
+                                     LEFT | UP | UP_LEFT,
+                                     LEFT | UP | UP_LEFT,
+                                     LEFT | UP | UP_LEFT,
+                                     UP | UP_RIGHT,
+                                     LEFT};
+    static const uint8_t by_i16[4] = {UP, LEFT, LEFT | UP, LEFT | UP | UP_LEFT};
+    static const uint8_t by_chroma[4] = {LEFT | UP, LEFT, UP, LEFT | UP | UP_LEFT};
+    unsigned taken = by_chroma[mb->chroma_mode & 3];
+    if (mb->kind == UIS_MB_I16X16)
+        return taken | by_i16[mb->i16_type & 3];
+    for (uint32_t i = 0; i < 16; i++) {
+        const uint32_t x = i & 3, y = i >> 2;
+        const unsigned t = by_i4[mb->i4_mode[i] < 9 ? mb->i4_mode[i] : 2];
+        if (x == 0)
+            taken |= t & LEFT;
+        if (y == 0)
+            taken |= t & UP;
+        /* Corners: of the first and last block of the row above; of blocks beside the
+         * left edge further down the corner is in the left macroblock. */
+        if (t & UP_LEFT)
+            taken |= x == 0 && y == 0 ? UP_LEFT : x == 0 ? LEFT : y == 0 ? UP : 0;
+        if (t & UP_RIGHT && y == 0)
+            taken |= x == 3 ? UP_RIGHT : UP;
+    }
+    return taken;
+}
+
+/* Intra, and not just samples. */
+static bool predicts_intra(const uis_macroblock *mb) {
+    return uis_mb_is_intra(mb) && mb->kind != UIS_MB_PCM;
+}
+
+/* True if patching `mb` changes what an intra macroblock `user` takes from it (`side`: where it
+ * lies). Its samples stay; but with constrained intra prediction an inter macroblock was not
+ * there at all. */
 static bool notices(const uis_placement *p, const uis_macroblock *mb, const uis_macroblock *user,
-                    bool beside) {
-    if (!user || user->kind < UIS_MB_I4X4 || user->kind == UIS_MB_PCM)
-        return false;
-    return (p->constrained && !uis_mb_is_intra(mb)) ||
-           (beside && mb->kind == UIS_MB_I4X4 && user->kind == UIS_MB_I4X4);
+                    unsigned side) {
+    return p->constrained && !uis_mb_is_intra(mb) && user && predicts_intra(user) &&
+           samples_taken(user) & side;
 }
 
 /* Places still to be patched. */
@@ -45,6 +84,7 @@ static bool wait_for(waiting *w, uint32_t place) {
 
 static int patch_all(uis_placement *p, waiting *w) {
     static const int8_t users[4][2] = {{1, 0}, {0, 1}, {-1, 1}, {1, 1}};
+    static const unsigned sides[4] = {LEFT, UP, UP_RIGHT, UP_LEFT};
     while (w->count) {
         const uint32_t place = w->places[--w->count];
         const uint32_t x = place % p->width, y = place / p->width;
@@ -55,7 +95,7 @@ static int patch_all(uis_placement *p, waiting *w) {
             return 1;
         for (int i = 0; i < 4; i++) {
             const uint32_t ux = x + (uint32_t)users[i][0], uy = y + (uint32_t)users[i][1];
-            if (ux < p->width && uy < p->height && notices(p, mb, at(p, ux, uy), i < 2) &&
+            if (ux < p->width && uy < p->height && notices(p, mb, at(p, ux, uy), sides[i]) &&
                 !wait_for(w, uy * p->width + ux))
                 return -1;
         }
@@ -155,66 +195,24 @@ static bool borders_are_static(const uis_placement *p) {
     return true;
 }
 
-enum { LEFT = 1, UP = 2, UP_LEFT = 4, UP_RIGHT = 8 };
-
-/* Which neighbouring macroblocks' samples an intra macroblock takes (8.3). */
-static unsigned samples_taken(const uis_macroblock *mb) {
-    /* By Intra4x4PredMode 0..8, Intra16x16PredMode, intra_chroma_pred_mode. */
-    static const uint8_t by_i4[9] = {UP,
-                                     LEFT,
-                                     LEFT | UP,
-                                     UP | UP_RIGHT,
-                                     LEFT | UP | UP_LEFT,
-                                     LEFT | UP | UP_LEFT,
-                                     LEFT | UP | UP_LEFT,
-                                     UP | UP_RIGHT,
-                                     LEFT};
-    static const uint8_t by_i16[4] = {UP, LEFT, LEFT | UP, LEFT | UP | UP_LEFT};
-    static const uint8_t by_chroma[4] = {LEFT | UP, LEFT, UP, LEFT | UP | UP_LEFT};
-    unsigned taken = by_chroma[mb->chroma_mode & 3];
-    if (mb->kind == UIS_MB_I16X16)
-        return taken | by_i16[mb->i16_type & 3];
-    for (uint32_t i = 0; i < 16; i++) {
-        const uint32_t x = i & 3, y = i >> 2;
-        const unsigned t = by_i4[mb->i4_mode[i] < 9 ? mb->i4_mode[i] : 2];
-        if (x == 0)
-            taken |= t & LEFT;
-        if (y == 0)
-            taken |= t & UP;
-        /* Corners: of the first and last block of the row above; of blocks beside the
-         * left edge further down the corner is in the left macroblock. */
-        if (t & UP_LEFT)
-            taken |= x == 0 && y == 0 ? UP_LEFT : x == 0 ? LEFT : y == 0 ? UP : 0;
-        if (t & UP_RIGHT && y == 0)
-            taken |= x == 3 ? UP_RIGHT : UP;
-    }
-    return taken;
-}
-
-/* True if the intra macroblock at (x, y) has a neighbour that its encoder had
- * otherwise: available or not, or with other samples or another mode. */
+/* True if the intra macroblock at (x, y) takes samples from a neighbour that its encoder had
+ * otherwise: available or not, or with other samples. */
 static bool sees_others(const uis_placement *p, uint32_t x, uint32_t y) {
     static const int8_t neighbours[4][2] = {{-1, 0}, {0, -1}, {-1, -1}, {1, -1}}; /* LEFT.. */
     const uis_macroblock *mb = at(p, x, y);
-    if (!mb || mb->kind < UIS_MB_I4X4 || mb->kind == UIS_MB_PCM)
+    if (!mb || !predicts_intra(mb))
         return false;
+    const unsigned taken = samples_taken(mb);
     const uint8_t owner = p->owner[y * p->width + x];
     for (int k = 0; k < 4; k++) {
         const uint32_t nx = x + (uint32_t)neighbours[k][0], ny = y + (uint32_t)neighbours[k][1];
-        if (nx >= p->width || ny >= p->height)
+        if (nx >= p->width || ny >= p->height || !(taken >> k & 1))
             continue;
         const bool hidden = p->constrained && !intra_at(p, nx, ny);
         /* Its own part's neighbours were all there. Encoder 1 saw something at every
          * place; a region saw nothing beyond its edge. */
         const bool own = p->owner[ny * p->width + nx] == owner;
-        if (own ? hidden : owner != 0 && !hidden)
-            return true;
-        if (own || owner != 0)
-            continue;
-        const uis_macroblock *other = at(p, nx, ny);
-        const bool modes =
-            k < 2 && mb->kind == UIS_MB_I4X4 && (hidden || (other && other->kind == UIS_MB_I4X4));
-        if (modes || samples_taken(mb) >> k & 1)
+        if (own ? hidden : owner == 0 || !hidden)
             return true;
     }
     return false;

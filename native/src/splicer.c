@@ -174,12 +174,15 @@ int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_f
         h.beta_offset_div2 = from->beta_offset_div2;
     }
     uis_write_slice_header(&s->writer, &s->parameters, &h);
-    const uis_slice_context context = {
-        .type = UIS_SLICE_P, .num_ref = h.num_ref, .qp = s->parameters.pic_init_qp + h.qp_delta};
+    const uis_slice_context context = {.type = UIS_SLICE_P,
+                                       .num_ref = h.num_ref,
+                                       .qp = s->parameters.pic_init_qp + h.qp_delta,
+                                       .constrained = p->constrained};
     uis_mb_writer w;
     uis_mb_writer_begin(&w, &s->writer, &context, &s->placed);
     w.mvd_error = (s->faults & UIS_FAULT_WRONG_MVD) != 0;
-    const bool copies = form->num_ref == 1; /* as in the parts, so their indices stay */
+    /* As in the parts: then their indices and modes stay. */
+    const bool copies = form->num_ref == 1 && !p->constrained;
     int rc = 0;
     for (uint32_t y = 0, i = 0; y < p->height && rc == 0; y++)
         for (uint32_t x = 0; x < p->width && rc == 0;) {

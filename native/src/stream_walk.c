@@ -31,6 +31,7 @@ static void take_pps(uis_stream_walk *w, size_t size, uis_walked_nal *nal) {
     if (uis_parse_pps(w->rbsp, size, &p) != 0)
         return;
     w->parameters = p;
+    w->constrained[p.pps_id] = p.constrained_intra_pred;
     w->pps = nal->readable = true;
 }
 
@@ -49,7 +50,8 @@ static void take_slice(uis_stream_walk *w, size_t size, uis_walked_nal *nal) {
                                        .type = nal->header.type,
                                        .num_ref = nal->header.num_ref,
                                        .qp = w->parameters.pic_init_qp + nal->header.qp_delta,
-                                       .slice = w->slice};
+                                       .slice = w->slice,
+                                       .constrained = w->constrained[nal->header.pps_id]};
     /* What older slices left is told apart by its number, until numbers come again. */
     if (w->wrapped && w->slice == 0)
         uis_mb_picture_clear(&w->picture);

@@ -24,7 +24,8 @@ typedef struct uis_walked_nal {
 typedef struct uis_stream_walk {
     const uint8_t *data;
     size_t size, position;
-    uis_parameters parameters; /* those read last */
+    uis_parameters parameters;     /* those read last */
+    bool constrained[UIS_PPS_IDS]; /* constrained_intra_pred_flag, by pic_parameter_set_id */
     bool sps, pps;
     uis_mb_picture picture; /* what was read; a slice's macroblocks bear its number */
     uint16_t slice;         /* number of the next slice */

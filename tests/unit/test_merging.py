@@ -79,25 +79,59 @@ def test_changes_in_the_guard_stay_with_the_region(tmp_path: Path):
     assert Picture.SPLICED in {t.picture for t in changed}
 
 
-def test_a_row_that_slides_beside_the_region_is_patched(tmp_path: Path):
+def test_a_row_that_changes_beside_the_region_is_patched(tmp_path: Path):
     """New macroblocks whose intra prediction sees the region's: I_PCM, and still exact.
     Where that goes on, the region is given up."""
     page = content.ui(WIDTH, HEIGHT)
-    strip = content.ui(4 * WIDTH, 60, seed=3)
     y = (VIDEO[1] + VIDEO[3]) // 16 * 16 + 48  # the first row below the guard
     steps: list[Step] = [(page, ())]
     for number, picture in enumerate(content.natural(VIDEO[2], VIDEO[3], 24)):
         if number > 4:
-            page = page.copy()
-            page[y : y + 60] = strip[:, 50 * number : 50 * number + WIDTH]
+            page = content.paste(page, content.ui(WIDTH, 60, seed=number), 0, y)
         steps.append((show(page, (picture, VIDEO)), [region()]))
     recording = run(tmp_path / "s.mkv", steps)
     assert sum(t.patched_mbs for t in recording.ticks) > 5
     assert kinds(recording)[-1] is Picture.FULL
 
 
-def test_a_keyframe_in_place_of_what_did_not_fit_starts_no_region(tmp_path: Path):
-    """So much that is new around a region's first picture is intra, and would be I_PCM."""
+def test_modes_are_coded_anew_where_a_neighbour_is_another(tmp_path: Path):
+    """A card appears just beside the region: only what takes samples from the region is
+    patched. Its neighbours' Intra 4x4 modes are predicted from other ones then, and theirs;
+    they are written again, not patched too."""
+    page = content.ui(WIDTH, HEIGHT)
+    x = (VIDEO[0] + VIDEO[2]) // 16 * 16 + 48  # the first column beside the guard
+    card = content.natural(WIDTH - x, 320, 1)[0]
+    steps: list[Step] = [(page, ())]
+    for number, picture in enumerate(content.natural(VIDEO[2], VIDEO[3], 6)):
+        if number == 3:
+            page = content.paste(page, card, x, 32)
+        steps.append((show(page, (picture, VIDEO)), [region()]))
+    after = run(tmp_path / "s.mkv", steps).ticks[4]
+    assert (after.picture, after.tick_class) == (Picture.MERGED, TickClass.CHANGED)
+    # 13 rows of the region end there. All of the card would be 200.
+    assert 0 < after.patched_mbs <= 14
+
+
+def test_a_keyframe_stands_for_what_does_not_fit(tmp_path: Path):
+    """A ring of noise around a large region: too much of it predicts from the region."""
+    at = (64, 80, 512, 208)
+    page = content.ui(WIDTH, HEIGHT)
+    noise = np.random.default_rng(3).integers(0, 256, (HEIGHT, WIDTH, 4), np.uint8)
+    ring = np.zeros((HEIGHT, WIDTH, 1), bool)
+    ring[at[1] - 64 : at[1] + at[3] + 64, at[0] - 64 : at[0] + at[2] + 64] = True
+    ring[at[1] - 48 : at[1] + at[3] + 48, at[0] - 48 : at[0] + at[2] + 48] = False
+    clip = content.natural(at[2], at[3], 4)
+    ringed = np.where(ring, noise, page)
+    steps: list[Step] = [(page, ())]
+    for frame, picture in zip((page, page, ringed, ringed), clip, strict=True):
+        steps.append((show(frame, (picture, at)), [region(at=at)]))
+    ticks = run(tmp_path / "s.mkv", steps, region_limit=100).ticks
+    said = [(tick.keyframe, tick.fallback, tick.region_idr) for tick in ticks[2:]]
+    assert said == [(False, False, False), (True, True, False), (False, False, True)]
+
+
+def test_a_region_waits_while_much_changes_elsewhere(tmp_path: Path):
+    """Its first picture hides the inter macroblocks from what is intra everywhere else."""
     page = content.ui(WIDTH, HEIGHT)
     clip = content.natural(VIDEO[2], VIDEO[3], 3)
     changed = page.copy()
@@ -108,8 +142,8 @@ def test_a_keyframe_in_place_of_what_did_not_fit_starts_no_region(tmp_path: Path
     steps: list[Step] = [(page, ())]
     steps += [(show(changed, (picture, VIDEO)), [region()]) for picture in clip[1:]]
     ticks = run(tmp_path / "s.mkv", steps).ticks
-    said = [(tick.keyframe, tick.fallback, tick.region_idr) for tick in ticks]
-    assert said == [(True, False, False), (True, True, False), (False, False, True)]
+    assert [tick.picture for tick in ticks] == [Picture.FULL, Picture.FULL, Picture.SPLICED]
+    assert not any(tick.fallback for tick in ticks)
 
 
 def test_a_region_that_goes_is_taken_over_without_a_keyframe(tmp_path: Path):
@@ -139,6 +173,45 @@ def test_a_region_whose_video_has_gone_stays_until_the_scene_changes(tmp_path: P
     recording = run(tmp_path / "s.mkv", steps)
     assert kinds(recording)[-3:] == [Picture.SPLICED] * 3
     assert {t.tick_class for t in recording.ticks[-3:]} == {TickClass.CHANGED}
+
+
+def test_a_region_goes_when_its_video_moves_away(tmp_path: Path):
+    """What changes then is the video's place alone; of a small region that is less than half."""
+    page = content.ui(WIDTH, HEIGHT)
+    there, here = (64, 64, 96, 64), (400, 240, 96, 64)
+    clip = content.natural(96, 64, 12)
+    steps: list[Step] = [(page, ())]
+    for number, picture in enumerate(clip):
+        at = there if number < 6 else here
+        steps.append((show(page, (picture, at)), [region(at=at)]))
+    recording = run(tmp_path / "s.mkv", steps, adopt_after=2)
+    assert (
+        kinds(recording)[3:] == [Picture.SPLICED] * 4 + [Picture.FULL] * 2 + [Picture.SPLICED] * 4
+    )
+
+
+def test_a_place_that_no_reference_holds_stays_a_region(tmp_path: Path):
+    """Encoder 1 coded the second video in merged pictures, until it got its region; then that
+    video ends. What encoder 1 has there is in neither reference, so it cannot take over."""
+    page = content.ui(WIDTH, HEIGHT)
+    first, second = (32, 32, 128, 96), (352, 112, 256, 144)
+    clips = zip(
+        content.natural(first[2], first[3], 24),
+        content.natural(second[2], second[3], 24, start=60),
+        strict=True,
+    )
+    steps: list[Step] = [(page, ())]
+    for number, (a, b) in enumerate(clips):
+        frame, videos = show(page, (a, first)), [region(1, first)]
+        if 6 <= number < 16:
+            frame = show(frame, (b, second))
+            videos.append(region(2, second))
+        steps.append((frame, videos))
+    ticks = run(tmp_path / "s.mkv", steps, adopt_after=3).ticks
+    assert {tick.regions for tick in ticks[7:10]} == {1} and ticks[8].picture is Picture.MERGED
+    assert {tick.regions for tick in ticks[11:]} == {2}, "also once the second one has gone"
+    assert {tick.picture for tick in ticks[11:]} == {Picture.SPLICED}
+    assert [tick.index for tick in ticks if tick.keyframe] == [0]
 
 
 def test_a_paused_video_keeps_its_region(tmp_path: Path):
