@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -105,6 +106,7 @@ def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
         where = f"phase '{phase.name}' ({number} of {len(scenario.phases)})"
         try:
             with session.observer.phase(phase.name):
+                session.runner.phase_began = _began(session, schedule)
                 for step in phase.steps:
                     session.runner.run(step, where)
                 _ask_page(session, scenario, schedule, phase)
@@ -122,6 +124,11 @@ def _play(session: Session, scenario: Scenario, schedule: _Schedule) -> None:
                 end = schedule.planned
             schedule.spans.append(PhaseSpan(phase.name, start, end, phase.duration, phase.line))
             start = end
+
+
+def _began(session: Session, schedule: _Schedule) -> float:
+    """When the phase that plays next should begin, time.monotonic()."""
+    return time.monotonic() + schedule.planned - session.recorder.elapsed
 
 
 def _ask_page(session: Session, scenario: Scenario, schedule: _Schedule, phase: Phase) -> None:

@@ -55,6 +55,7 @@ from .scenario import (
     Wait,
     WaitFor,
     WaitForVideo,
+    WaitUntil,
     display_path,
 )
 from .scenario.durations import format_duration
@@ -107,8 +108,9 @@ class StepRunner:
     `path` is the scenario's file, for messages; `base_url` what its site's paths are
     joined to; `timeout` (seconds) holds for steps without one of their own. `dead`
     returns why Chrome cannot go on, or None; `tick` the recording's tick, or None outside of
-    it. `on_mark` gets a name and CLOCK_MONOTONIC nanoseconds, `on_screenshot` a name and a
-    PNG. `around` is entered with every step's subject.
+    it. `phase_began` is when the phase that plays began (time.monotonic()). `on_mark` gets a
+    name and CLOCK_MONOTONIC nanoseconds, `on_screenshot` a name and a PNG. `around` is entered
+    with every step's subject.
     """
 
     page: Page
@@ -124,6 +126,7 @@ class StepRunner:
     )
     window: Window = field(default_factory=Window)
     variables: dict[str, str] = field(default_factory=dict)
+    phase_began: float = field(default_factory=time.monotonic)
     mouse: Mouse = field(init=False)
     _crashed: bool = field(default=False, init=False)
     _found: Locator | None = field(default=None, init=False)  # by this step, under the mouse
@@ -240,6 +243,8 @@ class StepRunner:
                 self._scroll(step, until)
             case Wait():
                 self.sleep(step.seconds)
+            case WaitUntil():
+                self.sleep(self.phase_began + step.seconds - time.monotonic())
             case WaitFor(state="visible" | "attached"):
                 resolve(self.page, step).first.wait_for(state=step.state, timeout=_left(until))
             case WaitFor():

@@ -35,6 +35,7 @@ from .step import (
     Wait,
     WaitFor,
     WaitForVideo,
+    WaitUntil,
 )
 from .storage_state import StorageState
 from .viewport import Viewport
@@ -79,6 +80,7 @@ __all__ = [
     "Wait",
     "WaitFor",
     "WaitForVideo",
+    "WaitUntil",
     "Xfail",
     "display_path",
     "load_scenario",

@@ -16,7 +16,7 @@ from .expectations import Expectations, PhaseExpectations
 from .fields import Frozen, MisplacedValue, Name, Pairs, Text, decimal, whole
 from .locator import Flag, Locator
 from .network import Network
-from .step import Open, Resize, Step, every_step, every_step_by_place
+from .step import Open, Resize, Step, WaitUntil, every_step, every_step_by_place
 from .viewport import Viewport
 
 Preset = Literal[
@@ -124,10 +124,10 @@ class Phase(Frozen):
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
-        if self.duration is None:
-            if not self.steps:
-                raise MisplacedValue(("steps",), f"phase '{self.name}' needs steps or a duration")
-        elif self.fixed_seconds > self.duration + 1e-9:
+        if self.duration is None and not self.steps:
+            raise MisplacedValue(("steps",), f"phase '{self.name}' needs steps or a duration")
+        self._check_wait_until()
+        if self.duration is not None and self.fixed_seconds > self.duration + 1e-9:
             raise MisplacedValue(
                 ("duration",),
                 f"phase '{self.name}' lasts {format_duration(self.duration)}, "
@@ -135,10 +135,28 @@ class Phase(Frozen):
             )
         return self
 
+    def _check_wait_until(self) -> None:
+        for index, step in enumerate(self.steps):
+            taken = _fixed_seconds(self.steps[:index])
+            if isinstance(step, WaitUntil) and step.seconds <= taken:
+                raise MisplacedValue(
+                    ("steps", index),
+                    f"'{step.subject}' never waits: the steps before it take "
+                    f"{format_duration(taken)}",
+                )
+
     @property
     def fixed_seconds(self) -> float:
-        """The sum of what its steps take by their own words."""
-        return sum(step.fixed_seconds for step in self.steps)
+        """What its steps take by their own words."""
+        return _fixed_seconds(self.steps)
+
+
+def _fixed_seconds(steps: tuple[Step, ...]) -> float:
+    taken = 0.0
+    for step in steps:
+        until = step.seconds if isinstance(step, WaitUntil) else 0.0
+        taken = max(until, taken + step.fixed_seconds)
+    return taken
 
 
 class Scenario(Frozen):

@@ -326,6 +326,19 @@ class Wait(BaseStep):
         return self.seconds
 
 
+class WaitUntil(BaseStep):
+    """Until its phase has lasted that long; not at all where it has already."""
+
+    primary: ClassVar[str] = "seconds"
+    example: ClassVar[str] = "wait_until: 2s"
+    kind: Literal["wait_until"] = "wait_until"
+    seconds: PositiveSeconds
+
+    @property
+    def subject(self) -> str:
+        return f"wait until {format_duration(self.seconds)} into the phase"
+
+
 class WaitFor(ElementStep):
     """Until an element is visible, attached, hidden or detached."""
 
@@ -498,6 +511,7 @@ Step = Annotated[
     | Type
     | Scroll
     | Wait
+    | WaitUntil
     | WaitFor
     | WaitForVideo
     | Expect

@@ -137,7 +137,7 @@ def test_refuses(name: str) -> None:
 def test_has_a_timeout_just_where_a_step_waits_for_the_page(name: str) -> None:
     waits = issubclass(STEP_TYPES[name], WaitingStep)
     assert ('"timeout"' in json.dumps(SCHEMA["$defs"][f"step_{name}"])) == waits
-    assert waits == (name not in ("wait", "mark", "resize", "network", "crash", "if"))
+    assert waits == (name not in ("wait", "wait_until", "mark", "resize", "network", "crash", "if"))
 
 
 def test_refuses_null() -> None:

@@ -300,6 +300,20 @@ def test_how_long_steps_take() -> None:
     assert If(condition=Condition(video="ended"), then=(turn,)).fixed_seconds == 0
 
 
+def test_wait_until_lies_behind_what_comes_before(tmp_path: Path) -> None:
+    phase = "phases:\n  - phase: A\n    duration: 3s\n    steps:\n      - wait: 500ms\n"
+    good = load(tmp_path, f"{phase}      - wait_until: 2.5s\n      - wait: 400ms\n")
+    assert good.phases[0].fixed_seconds == pytest.approx(2.9)
+    assert good.phases[0].steps[1].subject == "wait until 2.5s into the phase"
+    with pytest.raises(ScenarioError, match=r"phase 'A' lasts 3s, but its steps wait for 3\.1s"):
+        load(tmp_path, f"{phase}      - wait_until: 3.1s\n")
+    never = "'wait until 500ms into the phase' never waits: the steps before it take 500ms"
+    with pytest.raises(ScenarioError, match=rf"some\.yaml:7:9: step: {never}"):
+        load(tmp_path, f"{phase}      - wait_until: 500ms\n")
+    with pytest.raises(ScenarioError, match="'0s' is no time at all"):
+        load(tmp_path, "steps: [{wait_until: 0s}]\n")
+
+
 def test_steps_under_an_if_need_not_fit(tmp_path: Path) -> None:
     text = (
         "phases:\n  - phase: A\n    duration: 1s\n    steps:\n"
