@@ -41,6 +41,7 @@ def settings_of(scenario: Scenario, folder: Path, options: RunOptions) -> Sessio
             encoder=options.encoder or scenario.encoder.backend,
             preset=scenario.encoder.preset,
             guard=scenario.encoder.guard,
+            threads=scenario.encoder.threads,
             splice=scenario.encoder.splice,
             keyframe_interval=_ticks_between(scenario.encoder.keyframe_every, scenario.fps),
             measure=any(

@@ -36,6 +36,7 @@ class EncoderSettings(Frozen):
     """`backend` is the library that codes: `nvenc` is demanded, `auto` takes it where it is to
     be had; a text alone is that. `qp` for I and P pictures, x264's `preset` (NVENC has one
     for each), `guard` in macroblocks around a region,
+    `threads` that x264 codes a full picture with, in as many slices,
     `splice` how a region gets into the picture: in one slice (`separate`: without merging
     CHANGED pictures) or in row slices. `keyframe_every` in seconds; None: only the first."""
 
@@ -43,6 +44,7 @@ class EncoderSettings(Frozen):
     qp: Annotated[int, BeforeValidator(whole(1, 51))] = 23
     preset: Preset = "superfast"
     guard: Annotated[int, BeforeValidator(whole(0, 16))] = 3
+    threads: Annotated[int, BeforeValidator(whole(1, 16))] = 1
     splice: Literal["syntax", "separate", "rows"] = "syntax"
     keyframe_every: PositiveSeconds | None = None
 

@@ -105,7 +105,8 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
                        .in_ltr0 = c->in_ltr0,
                        .patch_limit = patch_limit(c)};
     bool deblock = c->config.deblock && c->config.mb_info && uis_coder_deblocks(c) &&
-                   released_count == 0 && (!outside || surroundings_are_constant(c));
+                   released_count == 0 &&
+                   (!outside || (c->config.threads <= 1 && surroundings_are_constant(c)));
     for (uint32_t i = 0; i < regions->count; i++) {
         uis_region *r = &regions->items[i];
         uis_region_note_changes(r, c->changed, c->mb_width);

@@ -59,6 +59,13 @@ int uis_part_read(uis_part *p, const uis_mb_rect *where, const uis_encoded *pict
     return 0;
 }
 
+uint32_t uis_part_slice_start(const uis_part *p, uint32_t address) {
+    uint32_t start = 0;
+    for (size_t i = 1; i < p->slices.count && p->slices.slices[i].header.first_mb <= address; i++)
+        start = p->slices.slices[i].header.first_mb;
+    return start;
+}
+
 int uis_part_patch(uis_part *p, uint32_t x, uint32_t y) {
     uis_macroblock *mb = uis_part_at(p, x, y);
     if (mb->kind == UIS_MB_PCM)

@@ -44,6 +44,9 @@ static inline uis_macroblock *uis_part_at(const uis_part *part, uint32_t x, uint
     return &part->mbs.mbs[(y - part->where.y) * part->where.w + x - part->where.x];
 }
 
+/* The first macroblock of the slice that the macroblock at this address of the part lies in. */
+uint32_t uis_part_slice_start(const uis_part *part, uint32_t address);
+
 /* Makes the macroblock at (x, y) of the picture an I_PCM macroblock that holds what
  * the encoder reconstructed there. 0 or -1 (no memory). */
 int uis_part_patch(uis_part *part, uint32_t x, uint32_t y);

@@ -195,6 +195,17 @@ static bool borders_are_static(const uis_placement *p) {
     return true;
 }
 
+/* True if the neighbour at (nx, ny), of the same part, was there for the encoder of (x, y): in
+ * the same slice. What comes before it in another one was not. */
+static bool same_slice(const uis_placement *p, uint32_t x, uint32_t y, uint32_t nx, uint32_t ny) {
+    const uis_part *part = p->parts[p->owner[y * p->width + x]];
+    if (part->slices.count == 1)
+        return true;
+    const uint32_t w = part->where.w, left = part->where.x, top = part->where.y;
+    return (ny - top) * w + nx - left >=
+           uis_part_slice_start(part, (y - top) * w + x - left);
+}
+
 /* True if the intra macroblock at (x, y) takes samples from a neighbour that its encoder had
  * otherwise: available or not, or with other samples. */
 static bool sees_others(const uis_placement *p, uint32_t x, uint32_t y) {
@@ -209,10 +220,10 @@ static bool sees_others(const uis_placement *p, uint32_t x, uint32_t y) {
         if (nx >= p->width || ny >= p->height || !(taken >> k & 1))
             continue;
         const bool hidden = p->constrained && !intra_at(p, nx, ny);
-        /* Its own part's neighbours were all there. Encoder 1 saw something at every
-         * place; a region saw nothing beyond its edge. */
+        /* Its own slice's neighbours were all there. Encoder 1 may have seen something at
+         * every other place; a region saw nothing beyond its edge. */
         const bool own = p->owner[ny * p->width + nx] == owner;
-        if (own ? hidden : owner == 0 || !hidden)
+        if (own ? hidden == same_slice(p, x, y, nx, ny) : owner == 0 || !hidden)
             return true;
     }
     return false;
@@ -242,7 +253,8 @@ int uis_place(uis_placement *p) {
                 return rc;
         }
     }
-    for (uint32_t y = 0; p->count > 1 && y < p->height; y++)
+    const bool alone = p->count == 1 && (!p->parts[0] || p->parts[0]->slices.count == 1);
+    for (uint32_t y = 0; !alone && y < p->height; y++)
         for (uint32_t x = 0; x < p->width; x++)
             if (sees_others(p, x, y)) {
                 int rc = patch(p, x, y);

@@ -8,6 +8,7 @@
 
 /* MaxFS of level 6.2, the largest there is (table A-1). */
 #define MAX_MACROBLOCKS 139264u
+#define MAX_THREADS 16
 
 static uint32_t macroblocks(const uis_recorder_config *c) {
     return (c->width + 15) / 16 * ((c->height + 15) / 16);
@@ -33,11 +34,8 @@ int uis_pipeline_check(const uis_recorder_config *c, char *err, size_t size) {
                  c->splice);
     else if (c->mode > UIS_MODE_SINGLE_VFR)
         snprintf(err, size, "the mode must be 0 to %d, not %u", UIS_MODE_SINGLE_VFR, c->mode);
-    else if (c->mode == UIS_MODE_SPLICED && c->splice == UIS_SPLICE_SYNTAX && c->threads > 1)
-        snprintf(err, size,
-                 "%u threads code several slices, which cannot be merged: set 1 thread, or "
-                 "splice: separate",
-                 c->threads);
+    else if (c->threads > MAX_THREADS)
+        snprintf(err, size, "encoder 1 has 1 to %d threads, not %u", MAX_THREADS, c->threads);
     else if (c->encoder > UIS_ENCODER_NVENC)
         snprintf(err, size, "the encoder must be 0 to %d, not %u", UIS_ENCODER_NVENC, c->encoder);
     else if (c->guard_mbs > 16)

@@ -134,7 +134,12 @@ static void set_reference(uis_part *part, uint8_t ref) {
 }
 
 /* True if the macroblock at (x, y) has the neighbours that it had in its part. */
-static bool is_inside(const uis_placement *p, uint32_t x, uint32_t y) {
+static bool is_inside(const uis_placement *p, const uis_part *part, uint32_t x, uint32_t y) {
+    if (part->slices.count > 1) {
+        const uint32_t at = (y - part->where.y) * part->where.w + x - part->where.x;
+        if (at - uis_part_slice_start(part, at) <= part->where.w)
+            return false; /* those above were of another slice */
+    }
     const uint8_t *o = &p->owner[y * p->width + x];
     const bool up = y > 0, left = x > 0, right = x + 1 < p->width;
     return (!left || o[-1] == *o) && (!up || *(o - p->width) == *o) &&
@@ -150,11 +155,6 @@ int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_f
     for (uint32_t i = 0; i < p->count; i++) {
         if (!p->parts[i])
             continue;
-        if (p->parts[i]->slices.count != 1) {
-            snprintf(err, err_size, "an encoder must code its part in one slice, not %zu",
-                     p->parts[i]->slices.count);
-            return -1;
-        }
         from = &p->parts[i]->slices.slices[0].header;
         if (i > 0)
             set_reference(p->parts[i], form->region_reference);
@@ -199,7 +199,7 @@ int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_f
             if (rc == 0 && x < p->width) {
                 const bool as_read = copies && part->patched == 0 &&
                                      part->slices.slices[0].header.type == UIS_SLICE_P &&
-                                     is_inside(p, x, y);
+                                     is_inside(p, part, x, y);
                 rc = (as_read ? uis_mb_writer_put_as_read
                               : uis_mb_writer_put)(&w, mb, uis_part_bits(part, mb));
                 x++;

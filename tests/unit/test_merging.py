@@ -11,6 +11,7 @@ import pytest
 from support import content
 
 from harness.checks import check_recording
+from harness.errors import RecorderError
 from harness.pipeline import Pipeline
 from harness.recorder import Picture, RecorderSettings, Recording, Rect, Tick, TickClass
 from harness.ring import VideoRegion
@@ -110,6 +111,29 @@ def test_modes_are_coded_anew_where_a_neighbour_is_another(tmp_path: Path):
     assert (after.picture, after.tick_class) == (Picture.MERGED, TickClass.CHANGED)
     # 13 rows of the region end there. All of the card would be 200.
     assert 0 < after.patched_mbs <= 14
+
+
+def test_several_threads_code_slices_that_merged_pictures_join(tmp_path: Path):
+    """What is intra at the top of a slice had nothing above it: where that matters in the one
+    slice of a merged picture, it is patched. Full pictures stay in slices."""
+    page = content.ui(WIDTH, HEIGHT)
+    card = content.natural(144, 320, 1)[0]
+    steps: list[Step] = [(page, ())]
+    for number, picture in enumerate(content.natural(VIDEO[2], VIDEO[3], 6)):
+        if number == 3:
+            page = content.paste(page, card, 480, 32)  # a macroblock away from the region
+        steps.append((show(page, (picture, VIDEO)), [region()]))
+    one, four = (run(tmp_path / f"{n}.mkv", steps, threads=n).ticks for n in (1, 4))
+    assert (one[0].slices, four[0].slices) == (1, 4)
+    assert one[4].picture is four[4].picture is Picture.MERGED
+    assert {tick.slices for tick in (*one[1:], *four[1:])} == {1}
+    # Nine columns of the card cross three seams of slices.
+    assert one[4].patched_mbs < four[4].patched_mbs <= one[4].patched_mbs + 27
+
+
+def test_more_threads_than_there_may_be_are_refused(tmp_path: Path):
+    with pytest.raises(RecorderError, match="encoder 1 has 1 to 16 threads, not 17"):
+        run(tmp_path / "s.mkv", session(2), threads=17)
 
 
 def test_a_keyframe_stands_for_what_does_not_fit(tmp_path: Path):

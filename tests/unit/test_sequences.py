@@ -42,6 +42,7 @@ class Drawn:
     deblock: bool
     adopt_after: int
     mb_info: bool
+    threads: int
     seed: int
     videos: list[tuple[int, int, int, int]]
     events: list[str]
@@ -94,6 +95,7 @@ def sessions(draw) -> Drawn:
         deblock=draw(st.sampled_from([True, True, False])),
         adopt_after=draw(st.sampled_from([0, 1, 3])),
         mb_info=draw(st.sampled_from([True, True, True, False])),
+        threads=draw(st.sampled_from([1, 1, 2, 4])),
         seed=draw(st.integers(0, 1000)),
         videos=videos,
         events=draw(st.lists(st.sampled_from(EVENTS), min_size=6, max_size=24)),
@@ -189,6 +191,7 @@ def play(drawn: Drawn, path: Path, encoder: EncoderName = "x264") -> Recording:
         deblock=drawn.deblock,
         adopt_after=drawn.adopt_after,
         mb_info=drawn.mb_info,
+        threads=drawn.threads,
     )
     with Pipeline(settings_, path) as pipeline:
         pipeline.tick(stage.frame())
@@ -236,6 +239,7 @@ def count(recording: Recording) -> None:
         SEEN["leaks"] += tick.region_leaks > 0
         SEEN["patched"] += tick.patched_mbs > 0
         SEEN["keyframe"] += tick.keyframe
+        SEEN["full, several slices"] += name == "full" and tick.slices > 1
     for before, after in itertools.pairwise(coded):
         SEEN["region taken over"] += (
             before.regions > 0 and after.picture is Picture.FULL and not after.keyframe
@@ -256,5 +260,6 @@ def test_the_sequences_are_not_all_alike():
         "leaks": 2,
         "patched": 3,
         "keyframe": 100,
+        "full, several slices": 50,
     }
     assert {name: SEEN[name] for name in least if SEEN[name] < least[name]} == {}

@@ -59,7 +59,7 @@ typedef struct uis_recorder_config {
     uint32_t fps_num, fps_den;
     uint32_t qp;           /* 0..51, for I and P alike */
     uint32_t guard_mbs;    /* macroblocks of UI around a region, not at a frame edge */
-    uint32_t threads;      /* of encoder 1; encoder 2 codes on the recorder's thread */
+    uint32_t threads;      /* of encoder 1, 1 to 16: x264 codes as many slices; encoder 2 has one */
     uint32_t faults;       /* UIS_FAULT_* */
     uint32_t splice;       /* UIS_SPLICE_* */
     uint32_t mode;         /* UIS_MODE_* */
