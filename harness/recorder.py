@@ -67,9 +67,10 @@ class RecorderSettings:
     width, height are pixels and even; fps is ticks a second; qp 0..51 for I and P
     alike; encoder is the library that codes, "auto" is for `choose_encoder` to decide;
     preset has x264's names, which NVENC maps to its own; guard is macroblocks of UI
-    around a region; threads are encoder 1's, 1 to 16: with more than one x264 codes
-    as many slices of a full picture at a time. mode chooses two encoders and the splicer or, for comparison, one plain
-    encoder for every tick or for those on which something changed. splice "syntax"
+    around a region; threads are encoder 1's, 1 to 16: with more than one x264 codes as
+    many slices of a full picture at a time. mode chooses two encoders and the splicer
+    or, for comparison, one plain encoder for every tick or for those on which something
+    changed. splice "syntax"
     merges: while a region lives, encoder 1 codes what is outside it only; "separate"
     and "rows" code CHANGED pictures in full. mb_info tells the encoders which
     macroblocks did not change. deblock lets spliced and merged pictures use the
