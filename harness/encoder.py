@@ -26,6 +26,8 @@ class ChosenEncoder:
     def environment(self) -> dict[str, str]:
         """For reports."""
         said = {"encoder": self.name}
+        if self.settings.threads > 1:
+            said["encoder threads"] = str(self.settings.threads)
         return said | {"encoder warning": self.warning} if self.warning else said
 
 

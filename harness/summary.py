@@ -306,7 +306,8 @@ def to_markdown(summary: Summary, link: str = "") -> str:
 
 
 _SAID = (
-    *("browser", "vulkan device", "vulkan driver", "encoder", "encoder warning", "wsi", "encode"),
+    *("browser", "vulkan device", "vulkan driver", "encoder", "encoder threads"),
+    *("encoder warning", "wsi", "encode"),
     *("system", "uisplice"),
 )
 

@@ -317,6 +317,8 @@ def test_auto_takes_x264_and_says_why():
     assert chosen.settings == RecorderSettings(encoder="x264", qp=30)
     assert chosen.environment["encoder"].startswith("libx264 0.")
     assert "Cannot load" in chosen.environment["encoder warning"]
+    threads = choose_encoder(RecorderSettings(threads=4)).environment["encoder threads"]
+    assert (threads, "encoder threads" in chosen.environment) == ("4", False)
 
 
 def test_auto_takes_nvenc_and_a_double_says_that_it_is_one(monkeypatch: pytest.MonkeyPatch):
