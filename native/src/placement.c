@@ -202,8 +202,7 @@ static bool same_slice(const uis_placement *p, uint32_t x, uint32_t y, uint32_t 
     if (part->slices.count == 1)
         return true;
     const uint32_t w = part->where.w, left = part->where.x, top = part->where.y;
-    return (ny - top) * w + nx - left >=
-           uis_part_slice_start(part, (y - top) * w + x - left);
+    return (ny - top) * w + nx - left >= uis_part_slice_start(part, (y - top) * w + x - left);
 }
 
 /* True if the intra macroblock at (x, y) takes samples from a neighbour that its encoder had
