@@ -8,10 +8,10 @@
  *    Encoder 1 has the regions' places as they were before the video came; the
  *    decoder has them so in LTR 0. So a partition that reads there predicts from
  *    LTR 0, if all else that it reads is the same in LTR 0 too;
- *  - no intra macroblock predicts from a neighbour of another part: its encoder had other
- *    samples there, or the edge of its picture; nor from one of another slice. Where a region is
- * all intra (its first picture), constrained intra prediction hides the inter macroblocks around
- * it;
+ *  - no intra macroblock predicts from a neighbour of another part or slice: its
+ *    encoder had other samples there, or the edge of its picture. Where a region is
+ *    all intra (its first picture), constrained intra prediction hides the inter
+ *    macroblocks around it;
  *  - with the deblocking filter on, nothing at a part's border is filtered, because
  *    both sides are static (boundary strength 0, clause 8.7.2.1).
  * What does not is patched: I_PCM with the encoder's own reconstruction. */
