@@ -208,10 +208,7 @@ static void release(uis_picture_coder *c, uint32_t index, left_behind *left) {
  * pictures, before the region began: what it would predict from is in no reference, and
  * patches would soon cost more than starting the region over. */
 static bool ltr0_holds(const uis_picture_coder *c, const uis_region *r) {
-    uint32_t lost = 0;
-    for (uint32_t y = r->at.y; y < r->at.y + r->at.h; y++)
-        for (uint32_t x = r->at.x; x < r->at.x + r->at.w; x++)
-            lost += c->touched[y * c->mb_width + x] > c->ltr0_coded;
+    const uint32_t lost = uis_regions_changed_in(&c->regions, &r->at, c->touched, c->ltr0_coded);
     return (size_t)lost * PATCH_BYTES <= r->start_bytes;
 }
 
