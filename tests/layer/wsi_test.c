@@ -454,6 +454,27 @@ static void test_acquire(void) {
     free_device(&dev);
 }
 
+/* As Chrome does when a window goes: acquired, and never waited for. The semaphore goes before its
+ * swapchain or after it, which the validation layer judges. */
+static void test_acquires_nobody_waits_for(void) {
+    device dev;
+    window win;
+    make_device(&dev);
+    make_window(&win, &dev, (VkExtent2D){64, 64}, VK_FORMAT_B8G8R8A8_UNORM,
+                VK_PRESENT_MODE_IMMEDIATE_KHR);
+    uint32_t index;
+    const VkSemaphore acquires[] = {win.acquired, win.drawn};
+    for (int i = 0; i < 2; i++)
+        VK(vkAcquireNextImageKHR(dev.handle, win.chain, 0, acquires[i], VK_NULL_HANDLE, &index));
+    vkDestroySemaphore(dev.handle, win.acquired, NULL);
+    VK(vkAcquireNextImageKHR(dev.handle, win.chain, 0, VK_NULL_HANDLE, win.fence, &index));
+    vkDestroySwapchainKHR(dev.handle, win.chain, NULL);
+    vkDestroySemaphore(dev.handle, win.drawn, NULL);
+    vkDestroyFence(dev.handle, win.fence, NULL);
+    vkDestroySurfaceKHR(instance, win.surface, NULL);
+    free_device(&dev);
+}
+
 /* Presents once larger than a slot of the ring, which loses and counts that; then the window is
  * gone. */
 static void outgrow(window *win) {
@@ -769,6 +790,7 @@ int main(int argc, char **argv) {
     CHECK(!has_extension("VK_KHR_present_wait"), "present wait is offered");
     test_pixels_and_damage();
     test_acquire();
+    test_acquires_nobody_waits_for();
     test_recreation();
     test_wider_and_lower();
     test_successor_window();

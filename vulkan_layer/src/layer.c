@@ -324,6 +324,7 @@ static const struct {
     ENTRY(SCOPE_DEVICE, SetDebugUtilsObjectNameEXT),
     ENTRY(SCOPE_DEVICE, SetDebugUtilsObjectTagEXT),
     ENTRY(SCOPE_DEVICE, CreateImage),
+    ENTRY(SCOPE_DEVICE, DestroySemaphore),
     ENTRY(SCOPE_SWAPCHAIN, CreateSwapchainKHR),
     ENTRY(SCOPE_SWAPCHAIN, DestroySwapchainKHR),
     ENTRY(SCOPE_SWAPCHAIN, GetSwapchainImagesKHR),

@@ -128,25 +128,27 @@ VKAPI_ATTR VkResult VKAPI_CALL uis_QueueBindSparse(VkQueue handle, uint32_t coun
     return result;
 }
 
-/* Waits until all that was submitted to the queue is done, without the lock.
- * Failing to make or submit the fence is no error: the driver's own wait, which
- * follows, reports what there is to report. */
-static void wait_queue(uis_device *device, uis_queue *queue) {
+/* Failing to make or submit the fence is no error: the driver's own wait or the app's own mistake,
+ * which follow, report what there is to report. */
+void uis_queue_wait(uis_device *device, uis_queue *queue, uint64_t timeout_ns) {
     const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     VkFence fence;
     if (device->next.CreateFence(device->handle, &info, NULL, &fence) != VK_SUCCESS)
         return;
-    if (uis_queue_submit(device, queue, NULL, fence) == VK_SUCCESS &&
-        device->next.WaitForFences(device->handle, 1, &fence, VK_TRUE, UINT64_MAX) != VK_SUCCESS)
-        uis_log(UIS_LOG_WARNING, "waiting for a queue to be idle failed");
-    device->next.DestroyFence(device->handle, fence, NULL);
+    VkResult result = VK_SUCCESS;
+    if (uis_queue_submit(device, queue, NULL, fence) == VK_SUCCESS)
+        result = device->next.WaitForFences(device->handle, 1, &fence, VK_TRUE, timeout_ns);
+    if (result != VK_SUCCESS)
+        uis_log(UIS_LOG_WARNING, "waiting for a queue to be idle failed (VkResult %d)", result);
+    if (result != VK_TIMEOUT) /* else the GPU still has it: rather a leak */
+        device->next.DestroyFence(device->handle, fence, NULL);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL uis_QueueWaitIdle(VkQueue handle) {
     uis_device *device = uis_device_find(handle);
     uis_queue *queue = uis_queue_find(device, handle);
     if (queue)
-        wait_queue(device, queue);
+        uis_queue_wait(device, queue, UINT64_MAX);
     /* At most an acquire's empty submit is pending now, so this is short. */
     if (queue)
         pthread_mutex_lock(&queue->lock);
@@ -159,7 +161,7 @@ VKAPI_ATTR VkResult VKAPI_CALL uis_DeviceWaitIdle(VkDevice handle) {
     uis_device *device = uis_device_find(handle);
     uis_queue *head = __atomic_load_n(&device->queues, __ATOMIC_ACQUIRE);
     for (uis_queue *queue = head; queue; queue = queue->next_queue)
-        wait_queue(device, queue);
+        uis_queue_wait(device, queue, UINT64_MAX);
     /* Always in list order, which never changes behind `head`: no deadlock with
      * another caller, and everyone else holds one queue's lock at most. */
     for (uis_queue *queue = head; queue; queue = queue->next_queue)

@@ -33,6 +33,9 @@ uis_queue *uis_queue_any(uis_device *device);
 VkResult uis_queue_submit(uis_device *device, uis_queue *queue, const VkSubmitInfo *info,
                           VkFence fence);
 
+/* Waits until all that was submitted to the queue is done, without its lock. */
+void uis_queue_wait(uis_device *device, uis_queue *queue, uint64_t timeout_ns);
+
 /* Frees the records; the device is about to go. */
 void uis_queues_free(uis_device *device);
 

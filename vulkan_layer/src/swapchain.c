@@ -136,6 +136,27 @@ bool uis_swapchain_wait_image(uis_swapchain *swapchain, uint32_t index, uint64_t
     return idle;
 }
 
+/* True if an image is the app's, by an acquire with SEMAPHORE where that is given. */
+static bool has_acquired(uis_swapchain *swapchain, VkSemaphore semaphore) {
+    bool found = false;
+    pthread_mutex_lock(&swapchain->lock);
+    for (uint32_t i = 0; i < swapchain->image_count; i++) {
+        const uis_image *image = &swapchain->images[i];
+        found |=
+            image->state == UIS_IMAGE_ACQUIRED && (!semaphore || image->acquired_with == semaphore);
+    }
+    pthread_mutex_unlock(&swapchain->lock);
+    return found;
+}
+
+/* Until no acquire so far has anything pending. What they signal is a batch here, of which nothing
+ * tells the end before its image is presented. */
+static void wait_acquires(uis_device *device) {
+    uis_queue *queue = uis_queue_any(device);
+    if (queue)
+        uis_queue_wait(device, queue, DESTROY_WAIT_NS);
+}
+
 void uis_swapchain_free(uis_swapchain *swapchain) {
     uis_device *device = swapchain->device;
     pthread_mutex_lock(&device->lock);
@@ -146,6 +167,8 @@ void uis_swapchain_free(uis_swapchain *swapchain) {
         *link = swapchain->next_swapchain;
     pthread_mutex_unlock(&device->lock);
 
+    if (has_acquired(swapchain, VK_NULL_HANDLE))
+        wait_acquires(device);
     bool idle = wait_jobs(swapchain, DESTROY_WAIT_NS);
     uis_capture_release(swapchain);
     if (!idle) {
@@ -408,7 +431,7 @@ static uis_image *oldest_free(uis_swapchain *swapchain) {
 }
 
 static VkResult take_image(uis_swapchain *swapchain, uint64_t timeout, uint64_t deadline,
-                           uis_image **out) {
+                           VkSemaphore semaphore, uis_image **out) {
     VkResult result = VK_SUCCESS;
     pthread_mutex_lock(&swapchain->lock);
     for (;;) {
@@ -421,6 +444,7 @@ static VkResult take_image(uis_swapchain *swapchain, uint64_t timeout, uint64_t 
         *out = oldest_free(swapchain);
         if (*out) {
             (*out)->state = UIS_IMAGE_ACQUIRED;
+            (*out)->acquired_with = semaphore;
             break;
         }
         if (uis_now_ns() >= deadline || timeout == 0) {
@@ -443,7 +467,7 @@ static VkResult acquire(uis_device *device, const VkAcquireNextImageInfoKHR *inf
                                           uis_capture_wants(swapchain), deadline))
         return info->timeout ? VK_TIMEOUT : VK_NOT_READY;
     uis_image *image;
-    VkResult result = take_image(swapchain, info->timeout, deadline, &image);
+    VkResult result = take_image(swapchain, info->timeout, deadline, info->semaphore, &image);
     if (result != VK_SUCCESS)
         return result;
 
@@ -648,6 +672,21 @@ VKAPI_ATTR VkResult VKAPI_CALL uis_QueuePresentKHR(VkQueue handle, const VkPrese
         }
     }
     return overall;
+}
+
+/* An app may destroy the semaphore of an acquire that it never waited for, as Chrome does when a
+ * window goes: to it that is no batch of a queue. */
+VKAPI_ATTR void VKAPI_CALL uis_DestroySemaphore(VkDevice handle, VkSemaphore semaphore,
+                                                const VkAllocationCallbacks *allocator) {
+    uis_device *device = uis_device_find(handle);
+    bool signalled_here = false;
+    pthread_mutex_lock(&device->lock);
+    for (uis_swapchain *s = device->swapchains; s && semaphore; s = s->next_swapchain)
+        signalled_here |= has_acquired(s, semaphore);
+    pthread_mutex_unlock(&device->lock);
+    if (signalled_here)
+        wait_acquires(device);
+    device->next.DestroySemaphore(handle, semaphore, allocator);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL uis_CreateImage(VkDevice handle, const VkImageCreateInfo *info,

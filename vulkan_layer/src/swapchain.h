@@ -29,9 +29,10 @@ typedef struct uis_image {
     VkDeviceMemory memory;         /* virtual mode only */
     struct uis_exported *exported; /* what CUDA needs of it (zero_copy.c), or NULL */
 
-    uis_image_state state; /* (lock) virtual mode only */
-    uint64_t last_present; /* (lock) ordinal of its last present, 0: never */
-    bool job;              /* (lock) the worker has not finished its last present */
+    uis_image_state state;     /* (lock) virtual mode only */
+    VkSemaphore acquired_with; /* (lock) the app's, that its last acquire signals */
+    uint64_t last_present;     /* (lock) ordinal of its last present, 0: never */
+    bool job;                  /* (lock) the worker has not finished its last present */
 
     /* Used by one present at a time: by the presenting thread until the job is
      * handed over, then by the worker until `job` is false again. */
@@ -119,6 +120,8 @@ VKAPI_ATTR VkResult VKAPI_CALL uis_AcquireNextImage2KHR(VkDevice device,
                                                         const VkAcquireNextImageInfoKHR *info,
                                                         uint32_t *index);
 VKAPI_ATTR VkResult VKAPI_CALL uis_QueuePresentKHR(VkQueue queue, const VkPresentInfoKHR *info);
+VKAPI_ATTR void VKAPI_CALL uis_DestroySemaphore(VkDevice device, VkSemaphore semaphore,
+                                                const VkAllocationCallbacks *allocator);
 VKAPI_ATTR VkResult VKAPI_CALL uis_CreateImage(VkDevice device, const VkImageCreateInfo *info,
                                                const VkAllocationCallbacks *allocator,
                                                VkImage *image);
