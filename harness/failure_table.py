@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .checks import CheckResult, Status
+from .scenario.model import WHOLE
 from .text_table import aligned, column_widths
-from .verdict import WHOLE, Verdict
+from .verdict import Verdict
 
 FAILURE_HEAD = ("phase", "expectation", "measured", "limit", "margin", "ticks", "where to look")
 MUST_PASS = "must pass"

@@ -9,9 +9,9 @@ from typing import Any
 
 from .baseline import ScenarioMetrics
 from .errors import BaselineError
+from .scenario.model import WHOLE
 from .text_table import aligned
 from .tolerance import METRICS, Metric, Tolerance, Worse, tolerance_of
-from .verdict import WHOLE
 
 
 class Outcome(Enum):

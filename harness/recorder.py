@@ -306,6 +306,8 @@ class Recorder:
         """Why the recording broke off, or an empty string."""
         if self._failure is not None:
             return str(self._failure)
+        if self._pointer is None:
+            return ""
         return self._native.text(self._native.lib.uis_recorder_error(self._pointer))
 
     def request_keyframe(self) -> None:

@@ -12,11 +12,9 @@ from .metrics import Measures, Metrics, peak_bitrate
 from .recorder import Recording
 from .scenario.durations import format_duration
 from .scenario.expectations import PhaseExpectations
-from .scenario.model import Scenario
+from .scenario.model import WHOLE, Scenario
 from .scenario.place import Place
 from .where_to_look import Part, look, look_for_drops, look_for_regions, nearest_region, rect_text
-
-WHOLE = "whole recording"
 
 # What stands for the measure of an expectation that was not run.
 BROKE_OFF = "the scenario broke off"

@@ -15,8 +15,9 @@ from ..errors import TapeError
 from ..failure_table import FAILURE_HEAD, failure_rows, finding
 from ..metrics import Metrics
 from ..recorder import Picture, Recording, TickClass
+from ..scenario.model import WHOLE
 from ..tape import Tape
-from ..verdict import WHOLE, Verdict
+from ..verdict import Verdict
 from .differences import (
     AMPLIFIED,
     DIFFERENCES,

@@ -10,7 +10,8 @@ from typing import Any
 from ..checks import CheckResult, Status
 from ..metrics import Metrics
 from ..recorder import Picture, Tick
-from ..verdict import WHOLE, Verdict
+from ..scenario.model import WHOLE
+from ..verdict import Verdict
 
 _TICK_IN_DETAIL = re.compile(r"\(tick (\d+)[,)]")
 

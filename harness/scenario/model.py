@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,6 +99,9 @@ def _pattern(pattern: str) -> WithJsonSchema:
 Tag = Annotated[str, BeforeValidator(_tag), _pattern(_TAG)]
 Clip = Annotated[str, BeforeValidator(_clip), _pattern(_CLIP)]
 
+WHOLE = "whole recording"
+"""What reports call all phases together."""
+
 
 class Xfail(Frozen):
     """Why a scenario is expected to fail. `strict`: then it must not pass."""
@@ -138,14 +142,15 @@ class Phase(Frozen):
         return self
 
     def _check_wait_until(self) -> None:
+        taken = 0.0
         for index, step in enumerate(self.steps):
-            taken = _fixed_seconds(self.steps[:index])
             if isinstance(step, WaitUntil) and step.seconds <= taken:
                 raise MisplacedValue(
                     ("steps", index),
                     f"'{step.subject}' never waits: the steps before it take "
                     f"{format_duration(taken)}",
                 )
+            taken = _taken_after(taken, step)
 
     @property
     def fixed_seconds(self) -> float:
@@ -154,11 +159,12 @@ class Phase(Frozen):
 
 
 def _fixed_seconds(steps: tuple[Step, ...]) -> float:
-    taken = 0.0
-    for step in steps:
-        until = step.seconds if isinstance(step, WaitUntil) else 0.0
-        taken = max(until, taken + step.fixed_seconds)
-    return taken
+    return functools.reduce(_taken_after, steps, 0.0)
+
+
+def _taken_after(taken: float, step: Step) -> float:
+    until = step.seconds if isinstance(step, WaitUntil) else 0.0
+    return max(until, taken + step.fixed_seconds)
 
 
 class Scenario(Frozen):
@@ -275,6 +281,12 @@ class Scenario(Frozen):
     def _phases_have_their_own_names(self) -> Self:
         lines: dict[str, int] = {}
         for index, phase in enumerate(self.phases):
+            if phase.name == WHOLE:
+                raise MisplacedValue(
+                    ("phases", index, "phase"),
+                    f"phase '{WHOLE}' has the name that reports give to all phases together; "
+                    "choose another",
+                )
             if phase.name in lines:
                 raise MisplacedValue(
                     ("phases", index, "phase"),

@@ -139,7 +139,7 @@ def test_a_keyframe_on_request_and_the_end_said_ahead(tmp_path: Path):
             recording = recorder.stop(0.4)
         finally:
             recorder.close()
-    assert recording.error == ""
+    assert recording.error == "" and recorder.failed == ""
     keys = [tick.index for tick in recording.ticks if tick.keyframe]
     assert len(keys) == 2 and keys[0] == 0 and 3 <= keys[1] < 8
 

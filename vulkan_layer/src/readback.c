@@ -236,8 +236,10 @@ static VkResult make_host_buffer(uis_swapchain *swapchain, uis_image *image) {
         .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
     };
     VkResult result = device->next.CreateBuffer(device->handle, &info, NULL, &image->host_buffer);
-    if (result != VK_SUCCESS)
+    if (result != VK_SUCCESS) {
+        image->host_buffer = VK_NULL_HANDLE; /* a failed call may have written anything there */
         return result;
+    }
     VkMemoryRequirements needs;
     device->next.GetBufferMemoryRequirements(device->handle, image->host_buffer, &needs);
     static const VkMemoryPropertyFlags wishes[] = {
@@ -259,8 +261,10 @@ static VkResult make_host_buffer(uis_swapchain *swapchain, uis_image *image) {
         .memoryTypeIndex = type,
     };
     result = device->next.AllocateMemory(device->handle, &allocate, NULL, &image->host_memory);
-    if (result != VK_SUCCESS)
+    if (result != VK_SUCCESS) {
+        image->host_memory = VK_NULL_HANDLE;
         return result;
+    }
     result =
         device->next.BindBufferMemory(device->handle, image->host_buffer, image->host_memory, 0);
     if (result != VK_SUCCESS)
@@ -345,8 +349,10 @@ static VkResult prepare(uis_swapchain *swapchain, uint32_t family, const char **
     *what = "vkCreateCommandPool";
     VkResult result =
         device->next.CreateCommandPool(device->handle, &pool, NULL, &swapchain->copy_pool);
-    if (result != VK_SUCCESS)
+    if (result != VK_SUCCESS) {
+        swapchain->copy_pool = VK_NULL_HANDLE;
         return result;
+    }
     swapchain->copy_family = family;
     const VkCommandBufferAllocateInfo allocate = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
@@ -364,8 +370,10 @@ static VkResult prepare(uis_swapchain *swapchain, uint32_t family, const char **
         *what = "a semaphore";
         if (swapchain->passthrough && !image->copied &&
             (result = device->next.CreateSemaphore(device->handle, &semaphore, NULL,
-                                                   &image->copied)) != VK_SUCCESS)
+                                                   &image->copied)) != VK_SUCCESS) {
+            image->copied = VK_NULL_HANDLE;
             return result;
+        }
         *what = "vkAllocateCommandBuffers";
         result = device->next.AllocateCommandBuffers(device->handle, &allocate, &image->copy);
         if (result != VK_SUCCESS)
