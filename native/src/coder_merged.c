@@ -107,11 +107,16 @@ static int code_parts(uis_picture_coder *c, const uis_mb_rect *released, uint32_
     bool deblock = c->config.deblock && c->config.mb_info && uis_coder_deblocks(c) &&
                    released_count == 0 &&
                    (!outside || (c->config.threads <= 1 && surroundings_are_constant(c)));
+    uint32_t due = 0;
+    bool in_slices = false;
     for (uint32_t i = 0; i < regions->count; i++) {
         uis_region *r = &regions->items[i];
         uis_region_note_changes(r, c->changed, c->mb_width);
         deblock &= !r->due || (r->coded[0] != 0 && uis_region_border_is_constant(r));
+        due += r->due;
+        in_slices |= r->due && r->threads > 1;
     }
+    deblock &= !in_slices || due == 1; /* slices of one would go through another */
     int rc = uis_coder_encode_regions(c, &deblock, outside, &p, tick, err, err_size);
     if (rc != 0)
         return rc;

@@ -24,9 +24,17 @@ static uis_encoder_config region_config(const uis_picture_coder *c) {
     return e;
 }
 
+/* As many macroblocks to a thread as in encoder 1's pictures. Row slices are copied as they are. */
+static uint32_t region_threads(const uis_picture_coder *c, const uis_mb_rect *at) {
+    if (c->config.threads <= 1 || c->config.splice == UIS_SPLICE_ROWS)
+        return 1;
+    return (c->config.threads * at->w * at->h + c->mbs - 1) / c->mbs;
+}
+
 int uis_coder_open_region(uis_picture_coder *c, const uis_wanted_region *wanted, char *err,
                           size_t err_size) {
     uis_encoder_config e = region_config(c);
+    e.threads = region_threads(c, &wanted->at);
     e.slice_max_mbs = c->config.splice == UIS_SPLICE_ROWS ? wanted->at.w : 0;
     if (uis_regions_add(&c->regions, c->backend, &e, wanted, err, err_size) != 0)
         return -1;

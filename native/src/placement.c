@@ -49,6 +49,14 @@ static unsigned samples_taken(const uis_macroblock *mb) {
     return taken;
 }
 
+/* The first macroblock of the picture's slice that this one lies in. */
+static uint32_t slice_start(const uis_placement *p, uint32_t address) {
+    uint32_t start = 0;
+    for (uint32_t i = 0; i < p->cut_count && p->cuts[i] <= address; i++)
+        start = p->cuts[i];
+    return start;
+}
+
 /* Intra, and not just samples. */
 static bool predicts_intra(const uis_macroblock *mb) {
     return uis_mb_is_intra(mb) && mb->kind != UIS_MB_PCM;
@@ -218,7 +226,8 @@ static bool sees_others(const uis_placement *p, uint32_t x, uint32_t y) {
         const uint32_t nx = x + (uint32_t)neighbours[k][0], ny = y + (uint32_t)neighbours[k][1];
         if (nx >= p->width || ny >= p->height || !(taken >> k & 1))
             continue;
-        const bool hidden = p->constrained && !intra_at(p, nx, ny);
+        const bool hidden = ny * p->width + nx < slice_start(p, y * p->width + x) ||
+                            (p->constrained && !intra_at(p, nx, ny));
         /* Its own slice's neighbours were all there. Encoder 1 may have seen something at
          * every other place; a region saw nothing beyond its edge. */
         const bool own = p->owner[ny * p->width + nx] == owner;
@@ -226,6 +235,55 @@ static bool sees_others(const uis_placement *p, uint32_t x, uint32_t y) {
             return true;
     }
     return false;
+}
+
+/* How many patches less it takes if a slice of the picture begins at this macroblock: all from
+ * there to the place below lose what is above them. */
+static int saved_by_cut(const uis_placement *p, uint32_t address) {
+    int saved = 0;
+    for (uint32_t i = address; i < address + p->width && i < p->width * p->height; i++) {
+        const uint32_t x = i % p->width, y = i / p->width, up = i - p->width;
+        const uis_macroblock *mb = at(p, x, y);
+        if (!mb || !predicts_intra(mb) || !(samples_taken(mb) & (UP | UP_LEFT | UP_RIGHT)) ||
+            up < slice_start(p, i) || (p->constrained && !intra_at(p, x, y - 1)))
+            continue;
+        if (p->owner[up] == p->owner[i])
+            saved += same_slice(p, x, y, x, y - 1) ? -1 : 1;
+        else
+            saved += p->owner[i] != 0;
+    }
+    return saved;
+}
+
+/* The next macroblock after this one at which a part begins a slice, other than its first; 0: there
+ * is none. */
+static uint32_t next_seam(const uis_placement *p, uint32_t after) {
+    uint32_t next = 0;
+    for (uint32_t k = 0; k < p->count; k++) {
+        const uis_part *part = p->parts[k];
+        for (size_t i = 1; part && i < part->slices.count; i++) {
+            const uint32_t first = part->slices.slices[i].header.first_mb, w = part->where.w;
+            const uint32_t seam =
+                (part->where.y + first / w) * p->width + part->where.x + first % w;
+            if (seam > after && (next == 0 || seam < next))
+                next = seam;
+        }
+    }
+    return next;
+}
+
+/* Begins slices where parts begin theirs, if that saves patches. With the deblocking filter on
+ * they have to be the same. False: there are too many. */
+static bool choose_cuts(uis_placement *p) {
+    p->cut_count = 0;
+    for (uint32_t seam = 0; (seam = next_seam(p, seam)) != 0;) {
+        if (!p->deblock && saved_by_cut(p, seam) < 2) /* a header costs something, too */
+            continue;
+        if (p->cut_count == UIS_MAX_CUTS)
+            return !p->deblock;
+        p->cuts[p->cut_count++] = seam;
+    }
+    return true;
 }
 
 int uis_place(uis_placement *p) {
@@ -252,6 +310,8 @@ int uis_place(uis_placement *p) {
                 return rc;
         }
     }
+    if (!choose_cuts(p))
+        return 1;
     const bool alone = p->count == 1 && (!p->parts[0] || p->parts[0]->slices.count == 1);
     for (uint32_t y = 0; !alone && y < p->height; y++)
         for (uint32_t x = 0; x < p->width; x++)

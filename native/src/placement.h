@@ -11,16 +11,21 @@
  *  - no intra macroblock predicts from a neighbour of another part or slice: its
  *    encoder had other samples there, or the edge of its picture. Where a region is
  *    all intra (its first picture), constrained intra prediction hides the inter
- *    macroblocks around it;
+ *    macroblocks around it; where an encoder's slice begins, a slice of the picture can
+ *    begin, too, and hide what is above;
  *  - with the deblocking filter on, nothing at a part's border is filtered, because
- *    both sides are static (boundary strength 0, clause 8.7.2.1).
+ *    both sides are static (boundary strength 0, clause 8.7.2.1), and the picture has the slices
+ *    of the one part that has several: across them x264 does not filter.
  * What does not is patched: I_PCM with the encoder's own reconstruction. */
 #ifndef UIS_PLACEMENT_H
 #define UIS_PLACEMENT_H
 
 #include "mv_check.h"
 
-enum { UIS_MAX_PARTS = 9 }; /* encoder 1 and eight regions */
+enum {
+    UIS_MAX_PARTS = 9, /* encoder 1 and eight regions */
+    UIS_MAX_CUTS = 63
+};
 
 typedef struct uis_placement {
     uint32_t width, height; /* of the picture, macroblocks */
@@ -42,6 +47,8 @@ typedef struct uis_placement {
     uint32_t patch_limit; /* macroblocks; more than these do not fit */
 
     /* Results. */
+    uint32_t cuts[UIS_MAX_CUTS]; /* macroblocks that begin another slice, in order */
+    uint32_t cut_count;
     bool uses_ltr0;   /* list entry 1 is needed: LTR 0 */
     uint32_t patched; /* macroblocks */
 } uis_placement;

@@ -8,7 +8,8 @@ int uis_region_open(uis_region *r, const uis_encoder_backend *backend,
                     const uis_encoder_config *config, const uis_mb_rect *at,
                     const uis_mb_rect *core, uint32_t frame_mb_width, uint32_t frame_mb_height,
                     char *err, size_t err_size) {
-    *r = (uis_region){.at = *at, .core = *core, .backend = backend, .fresh = true};
+    *r = (uis_region){
+        .at = *at, .core = *core, .backend = backend, .threads = config->threads, .fresh = true};
     r->open = (uis_open_edges){.left = at->x == 0,
                                .top = at->y == 0,
                                .right = at->x + at->w == frame_mb_width,

@@ -12,6 +12,7 @@ typedef struct uis_region {
     uis_mb_rect at;   /* guard included */
     uis_mb_rect core; /* the videos' own macroblocks: their bounding box */
     const uis_encoder_backend *backend;
+    uint32_t threads; /* of the encoder, each with a slice of its own */
     uis_encoder *encoder;
     uis_parameters parameters;
     uis_open_edges open; /* edges that are the frame's */

@@ -133,18 +133,54 @@ static void set_reference(uis_part *part, uint8_t ref) {
     }
 }
 
-/* True if the macroblock at (x, y) has the neighbours that it had in its part. */
-static bool is_inside(const uis_placement *p, const uis_part *part, uint32_t x, uint32_t y) {
+/* True if the macroblock at (x, y) has the neighbours that it had in its part; `slice` begins the
+ * slice that it is written to. */
+static bool is_inside(const uis_placement *p, const uis_part *part, uint32_t slice, uint32_t x,
+                      uint32_t y) {
+    const uint32_t address = y * p->width + x;
+    if (slice > 0 && address - slice <= p->width)
+        return false; /* those above are of another slice */
     if (part->slices.count > 1) {
         const uint32_t at = (y - part->where.y) * part->where.w + x - part->where.x;
         if (at - uis_part_slice_start(part, at) <= part->where.w)
-            return false; /* those above were of another slice */
+            return false; /* or were */
     }
-    const uint8_t *o = &p->owner[y * p->width + x];
+    const uint8_t *o = &p->owner[address];
     const bool up = y > 0, left = x > 0, right = x + 1 < p->width;
     return (!left || o[-1] == *o) && (!up || *(o - p->width) == *o) &&
            (!up || !left || *(o - p->width - 1) == *o) &&
            (!up || !right || *(o - p->width + 1) == *o);
+}
+
+/* Macroblocks from the writer's next one to `end`; `copies`: their reference indices and intra
+ * modes are coded as in the parts. 0, or -1: one does not fit. */
+static int write_macroblocks(uis_mb_writer *w, const uis_placement *p, uint32_t end, bool copies) {
+    const uint32_t slice = w->next;
+    int rc = 0;
+    for (uint32_t i = slice; i < end && rc == 0;) {
+        const uint32_t y = i / p->width, row_end = (y + 1) * p->width;
+        const uint32_t stop = row_end < end ? row_end : end;
+        const uis_macroblock *mb = NULL;
+        const uis_part *part = NULL;
+        const uint32_t begin = i;
+        for (; i < stop; i++) {
+            part = p->parts[p->owner[i]];
+            mb = part ? uis_part_at(part, i % p->width, y) : NULL;
+            if (mb && !mb->still)
+                break;
+        }
+        rc = uis_mb_writer_put_static(w, i - begin);
+        if (rc == 0 && i < stop) {
+            const bool as_read = copies && part->patched == 0 &&
+                                 part->slices.slices[0].header.type == UIS_SLICE_P &&
+                                 is_inside(p, part, slice, i % p->width, y);
+            rc = (as_read ? uis_mb_writer_put_as_read : uis_mb_writer_put)(w, mb,
+                                                                           uis_part_bits(part, mb));
+            i++;
+        }
+    }
+    uis_mb_writer_end(w);
+    return rc;
 }
 
 int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_form *form,
@@ -166,49 +202,32 @@ int uis_splice_parts(uis_splicer *s, const uis_placement *p, const uis_picture_f
     h.reference[1] = form->reference[1];
     if (s->faults & UIS_FAULT_WRONG_LTR)
         h.reference[0] = h.reference[0] == UIS_LTR_FULL ? UIS_LTR_SPLICED : UIS_LTR_FULL;
-    h.disable_deblocking = p->deblock ? 0 : 1;
+    h.disable_deblocking = !p->deblock ? 1 : p->cut_count ? 2 : 0; /* 2: not across slices */
     h.pps_id = p->constrained ? UIS_PPS_CONSTRAINED : UIS_PPS_PLAIN;
     h.qp_delta = from ? from->qp_delta : 0;
     if (from && p->deblock) {
         h.alpha_offset_div2 = from->alpha_offset_div2;
         h.beta_offset_div2 = from->beta_offset_div2;
     }
-    uis_write_slice_header(&s->writer, &s->parameters, &h);
-    const uis_slice_context context = {.type = UIS_SLICE_P,
-                                       .num_ref = h.num_ref,
-                                       .qp = s->parameters.pic_init_qp + h.qp_delta,
-                                       .constrained = p->constrained};
-    uis_mb_writer w;
-    uis_mb_writer_begin(&w, &s->writer, &context, &s->placed);
-    w.mvd_error = (s->faults & UIS_FAULT_WRONG_MVD) != 0;
-    /* As in the parts: then their indices and modes stay. */
     const bool copies = form->num_ref == 1 && !p->constrained;
+    int32_t mvd_error = (s->faults & UIS_FAULT_WRONG_MVD) != 0;
     int rc = 0;
-    for (uint32_t y = 0, i = 0; y < p->height && rc == 0; y++)
-        for (uint32_t x = 0; x < p->width && rc == 0;) {
-            const uis_macroblock *mb = NULL;
-            const uis_part *part = NULL;
-            uint32_t still = 0;
-            for (; x < p->width; x++, i++, still++) {
-                part = p->parts[p->owner[i]];
-                mb = part ? uis_part_at(part, x, y) : NULL;
-                if (mb && !mb->still)
-                    break;
-            }
-            rc = uis_mb_writer_put_static(&w, still);
-            if (rc == 0 && x < p->width) {
-                const bool as_read = copies && part->patched == 0 &&
-                                     part->slices.slices[0].header.type == UIS_SLICE_P &&
-                                     is_inside(p, part, x, y);
-                rc = (as_read ? uis_mb_writer_put_as_read
-                              : uis_mb_writer_put)(&w, mb, uis_part_bits(part, mb));
-                x++;
-                i++;
-            }
-        }
-    uis_mb_writer_end(&w);
-    finish_slice(s, false, out);
-    *slices = 1;
+    for (uint32_t i = 0; i <= p->cut_count && rc == 0; i++) {
+        h.first_mb = i == 0 ? 0 : p->cuts[i - 1];
+        uis_write_slice_header(&s->writer, &s->parameters, &h);
+        const uis_slice_context context = {.first_mb = h.first_mb,
+                                           .type = UIS_SLICE_P,
+                                           .num_ref = h.num_ref,
+                                           .qp = s->parameters.pic_init_qp + h.qp_delta,
+                                           .constrained = p->constrained};
+        uis_mb_writer w;
+        uis_mb_writer_begin(&w, &s->writer, &context, &s->placed);
+        w.mvd_error = mvd_error;
+        rc = write_macroblocks(&w, p, i < p->cut_count ? p->cuts[i] : p->width * p->height, copies);
+        mvd_error = w.mvd_error;
+        finish_slice(s, false, out);
+    }
+    *slices = p->cut_count + 1;
     end_picture(s);
     if (rc != 0) {
         snprintf(err, err_size, "a macroblock does not fit the spliced slice");

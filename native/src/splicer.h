@@ -3,9 +3,9 @@
  * gives access units of one Constrained Baseline stream whose references are
  * LTR 0 (the last full picture) and LTR 1 (the last spliced picture).
  *
- * Syntax: one slice. The parts' macroblocks are written again among P_Skip
- * macroblocks, with everything that depends on neighbours recomputed; what cannot be
- * was mended before (placement.h). Where a region starts, the picture uses the PPS with
+ * Syntax: one slice, or with encoders of several threads some. The parts' macroblocks are written
+ * again among P_Skip macroblocks, with everything that depends on neighbours recomputed; what
+ * cannot be was mended before (placement.h). Where a region starts, the picture uses the PPS with
  * constrained intra prediction, so that the inter macroblocks around stay as unavailable
  * to it as its encoder's edge was.
  *
@@ -61,7 +61,7 @@ typedef struct uis_picture_form {
     uint8_t region_reference; /* list entry of the regions; encoder 1's are in its part */
 } uis_picture_form;
 
-/* Appends a picture in one slice, of parts that uis_place has placed. 0 or -1. */
+/* Appends a picture of parts that uis_place has placed. 0 or -1. */
 int uis_splice_parts(uis_splicer *s, const uis_placement *placement, const uis_picture_form *form,
                      uis_buffer *out, uint32_t *slices, char *err, size_t err_size);
 

@@ -113,9 +113,9 @@ def test_modes_are_coded_anew_where_a_neighbour_is_another(tmp_path: Path):
     assert 0 < after.patched_mbs <= 14
 
 
-def test_several_threads_code_slices_that_merged_pictures_join(tmp_path: Path):
-    """What is intra at the top of a slice had nothing above it: where that matters in the one
-    slice of a merged picture, it is patched. Full pictures stay in slices."""
+def test_a_merged_picture_begins_slices_where_encoder_1_does(tmp_path: Path):
+    """What is intra at the top of a slice had nothing above it. Where that matters, a slice of the
+    merged picture begins, too: nothing is patched for it."""
     page = content.ui(WIDTH, HEIGHT)
     card = content.natural(144, 320, 1)[0]
     steps: list[Step] = [(page, ())]
@@ -126,9 +126,45 @@ def test_several_threads_code_slices_that_merged_pictures_join(tmp_path: Path):
     one, four = (run(tmp_path / f"{n}.mkv", steps, threads=n).ticks for n in (1, 4))
     assert (one[0].slices, four[0].slices) == (1, 4)
     assert one[4].picture is four[4].picture is Picture.MERGED
-    assert {tick.slices for tick in (*one[1:], *four[1:])} == {1}
-    # Nine columns of the card cross three seams of slices.
-    assert one[4].patched_mbs < four[4].patched_mbs <= one[4].patched_mbs + 27
+    assert {tick.slices for tick in (*one[1:], *four[1:4], *four[5:])} == {1}
+    assert four[4].slices == 4 and four[4].patched_mbs <= one[4].patched_mbs
+
+
+def playing(size: tuple[int, int], *places: tuple[int, int], count: int = 8) -> list[Step]:
+    """Videos of one size side by side, above a page at rest."""
+    page = content.ui(WIDTH, HEIGHT)
+    steps: list[Step] = [(page, ())]
+    for picture in content.natural(*size, count):
+        shown = [(picture, (*place, *size)) for place in places]
+        videos = [region(k, at) for k, (_, at) in enumerate(shown)]
+        steps.append((show(page, *shown), videos))
+    return steps
+
+
+def test_a_large_region_has_threads_too(tmp_path: Path):
+    """As many as its share of the view. Its first picture, intra throughout, begins slices where
+    they do; so does each that is deblocked, for x264 leaves the edges between them alone."""
+    one, four = (
+        run(tmp_path / f"{n}.mkv", playing((352, 224), (64, 48)), threads=n).ticks for n in (1, 4)
+    )
+    assert [tick.picture for tick in four] == [tick.picture for tick in one]
+    (start,) = (tick.index for tick in four if tick.region_idr)
+    assert {tick.slices for tick in one} == {1}
+    # 28 x 20 macroblocks of 40 x 24 are more than half: three threads of four.
+    assert four[start].slices == 3 and four[start].patched_mbs == one[start].patched_mbs
+    after = four[start + 1 :]
+    assert any(tick.deblocked for tick in after)
+    assert all(tick.slices == 3 for tick in after if tick.deblocked)
+    assert sum(tick.bytes for tick in four) < 1.05 * sum(tick.bytes for tick in one)
+
+
+def test_slices_of_regions_side_by_side(tmp_path: Path):
+    """The slices of one go through the other: their first pictures have them in the same rows, then
+    a picture has those that save more than they cost, and the rest is patched."""
+    ticks = run(tmp_path / "s.mkv", playing((192, 288), (64, 48), (368, 48)), threads=4).ticks
+    (start,) = (tick for tick in ticks if tick.region_idr)
+    assert start.regions == 2 and start.slices == 2 and start.patched_mbs == 0
+    assert not any(tick.deblocked for tick in ticks[start.index :])
 
 
 def test_more_threads_than_there_may_be_are_refused(tmp_path: Path):
