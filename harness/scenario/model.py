@@ -37,7 +37,7 @@ class EncoderSettings(Frozen):
     """`backend` is the library that codes: `nvenc` is demanded, `auto` takes it where it is to
     be had; a text alone is that. `qp` for I and P pictures, x264's `preset` (NVENC has one
     for each), `guard` in macroblocks around a region,
-    `threads` that x264 codes a full picture with, in as many slices,
+    `threads` that x264 codes a picture of the whole view with, in as many slices,
     `splice` how a region gets into the picture: in one slice (`separate`: without merging
     CHANGED pictures) or in row slices. `keyframe_every` in seconds; None: only the first."""
 

@@ -1,6 +1,6 @@
 """Makes the sample streams of this folder with the project's own pipeline.
 
-    python tests/streams/make.py
+    python tests/streams/make.py [NAME...]
 
 Each is an Annex B file and a list of MD5s, one a picture, of its I420 bytes (cropped to
 the view). A stream is written only if all checks pass, so the pictures are those that the
@@ -40,6 +40,7 @@ class Sample:
     view: tuple[int, int] = (320, 192)
     splice: Literal["syntax", "separate", "rows"] = "syntax"
     guard: int = 3
+    threads: int = 1
     moves: bool = False  # the first video, 8 pixels right every fourth tick
     goes: bool = False  # the videos go at tick 12, and what they covered changes
     slides: bool = False  # a row of cards slides just below the first video's guard
@@ -62,6 +63,7 @@ SAMPLES = (
     Sample("full-width-rows", ((0, 64, 320, 64),), splice="rows"),
     Sample("moving", ((64, 64, 96, 64),), moves=True),
     Sample("no-guard", ((112, 64, 96, 64),), guard=0),
+    Sample("slices", ((96, 64, 256, 144),), view=(480, 288), threads=4),
 )
 
 
@@ -96,6 +98,7 @@ def record(sample: Sample, path: Path) -> Recording:
         qp=28,
         splice=sample.splice,
         guard=sample.guard,
+        threads=sample.threads,
         adopt_after=0,
         region_limit=100,
     )
@@ -121,14 +124,21 @@ def make(sample: Sample) -> None:
     kinds = [tick.picture.name[0] for tick in recording.ticks if tick.bytes]
     leaks = sum(tick.region_leaks > 0 for tick in recording.ticks)
     patched = sum(tick.patched_mbs for tick in recording.ticks)
+    slices = {tick.slices for tick in recording.ticks if tick.bytes}
     print(
         f"{sample.name}: {len(data)} bytes, pictures {''.join(kinds)}, {leaks} with leaks, "
-        f"{patched} macroblocks patched"
+        f"{patched} macroblocks patched, {'/'.join(map(str, sorted(slices)))} slices"
     )
 
 
 if __name__ == "__main__":
-    for old in (*FOLDER.glob("*.h264"), *FOLDER.glob("*.md5")):
-        old.unlink()
+    names = sys.argv[1:] or [sample.name for sample in SAMPLES]
+    if unknown := set(names) - {sample.name for sample in SAMPLES}:
+        raise SystemExit(f"no such sample: {', '.join(sorted(unknown))}")
     for one in SAMPLES:
-        make(one)
+        if one.name in names:
+            make(one)
+    made = {sample.name for sample in SAMPLES}
+    for old in (*FOLDER.glob("*.h264"), *FOLDER.glob("*.md5")):
+        if old.stem not in made:
+            old.unlink()

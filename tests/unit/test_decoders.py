@@ -35,6 +35,7 @@ def test_the_samples_are_there():
         "released",
         "patched",
         "keyframes",
+        "slices",
     }
     assert set(SAMPLES) == made
     sizes = [path.stat().st_size for path in STREAMS.glob("*.h264")]

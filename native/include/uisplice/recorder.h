@@ -28,7 +28,7 @@ extern "C" {
 #define UIS_PICTURE_MERGED 3  /* encoder 1's macroblocks and regions' */
 
 /* How regions are put into the picture.
- * SYNTAX: one slice a picture; while a region lives, encoder 1 codes what is
+ * SYNTAX: one slice a picture (with several threads some); while a region lives, encoder 1 codes what is
  * outside only, so the video is never coded twice (merged pictures).
  * ROWS: row slices with copied bits; CHANGED pictures are encoder 1's alone.
  * SEPARATE: one slice a picture, CHANGED pictures encoder 1's alone.
@@ -59,7 +59,7 @@ typedef struct uis_recorder_config {
     uint32_t fps_num, fps_den;
     uint32_t qp;           /* 0..51, for I and P alike */
     uint32_t guard_mbs;    /* macroblocks of UI around a region, not at a frame edge */
-    uint32_t threads;      /* of encoder 1, 1 to 16: x264 codes as many slices; encoder 2 has one */
+    uint32_t threads;      /* of encoder 1, 1 to 16: x264 codes as many slices; a region has its share */
     uint32_t faults;       /* UIS_FAULT_* */
     uint32_t splice;       /* UIS_SPLICE_* */
     uint32_t mode;         /* UIS_MODE_* */
