@@ -54,23 +54,42 @@ def _terminate_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+class _Again(threading.Timer):
+    """Sends a signal to a thread once more, a moment later.
+
+    From a thread of its own: where the signal was dropped, it would be dropped again. To the thread
+    that it was for, because only that one's waiting calls are to be cut short.
+    """
+
+    def __init__(self, thread: int, kind: type[BaseException]) -> None:
+        super().__init__(REDELIVERY, self._deliver, (thread,))
+        self.daemon = True
+        self.kind = kind
+        self.sent = False
+
+    def _deliver(self, thread: int) -> None:
+        self.sent = True
+        number = signal.SIGTERM if issubclass(self.kind, Terminated) else signal.SIGINT
+        signal.pthread_kill(thread, number)
+
+    def end(self) -> None:
+        """Until now or never: `sent` is final afterwards."""
+        self.cancel()
+        self.join()
+
+
 @contextlib.contextmanager
 def _deliver_again() -> Iterator[None]:
     before: Callable[[UnraisableHookArgs], object] = sys.unraisablehook
     main = threading.get_ident()
-    sent: list[tuple[threading.Timer, type[BaseException]]] = []
+    dropped: list[_Again] = []
 
-    def hook(dropped: UnraisableHookArgs) -> None:
-        kind = dropped.exc_type
-        if not issubclass(kind, KeyboardInterrupt):
-            before(dropped)
+    def hook(unraisable: UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            before(unraisable)
             return
-        number = signal.SIGTERM if issubclass(kind, Terminated) else signal.SIGINT
-        # From another thread and later: here the signal would be dropped once more. To the
-        # main thread, for only that one's waiting calls are to be cut short.
-        again = threading.Timer(REDELIVERY, signal.pthread_kill, (main, number))
-        again.daemon = True
-        sent.append((again, kind))
+        again = _Again(main, unraisable.exc_type)
+        dropped.append(again)
         again.start()
 
     sys.unraisablehook = hook
@@ -79,8 +98,8 @@ def _deliver_again() -> Iterator[None]:
     finally:
         if sys.unraisablehook is hook:
             sys.unraisablehook = before
-        waiting = [kind for timer, kind in sent if timer.is_alive()]
-        for timer, _ in sent:
-            timer.cancel()
-    if waiting:  # the work was done before it came
-        raise waiting[-1]
+        for again in dropped:
+            again.end()
+    for again in dropped:
+        if not again.sent:  # the work was done before it came
+            raise again.kind
