@@ -209,7 +209,10 @@ class Player {
   }
 
   #skipIntro() {
-    if (this.#ready && this.element.classList.contains("intro")) this.#seek(settings.introTo / 1000);
+    if (!this.#ready || !this.element.classList.contains("intro")) return;
+    this.#seek(settings.introTo / 1000);
+    // At once: the cue ends only when the video has got there, and a little before that it may stall.
+    this.element.classList.remove("intro");
   }
 
   #seek(seconds) {

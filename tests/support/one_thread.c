@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Preloaded into Chrome for tests: /proc/self/task has one thread, whatever the Vulkan driver
  * started. Chrome's GPU process gives itself its seccomp sandbox only then; lavapipe, of which
- * the tests are made, starts threads before that; another driver need not. */
+ * the tests are made, starts threads before that; another driver need not. From Mesa 25 on it also
+ * makes threads later and lowers their priority, for which the sandbox ends the process: that is
+ * left out. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,4 +37,13 @@ int fstatat64(int folder, const char *path, struct stat64 *out, int flags) {
     if (rc == 0 && is_tasks(path))
         out->st_nlink = 3;
     return rc;
+}
+
+int pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameters) {
+    static int (*next)(pthread_t, int, const struct sched_param *);
+    if (policy == SCHED_BATCH)
+        return 0;
+    void *symbol = dlsym(RTLD_NEXT, "pthread_setschedparam");
+    memcpy(&next, &symbol, sizeof next);
+    return next(thread, policy, parameters);
 }

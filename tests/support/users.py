@@ -66,8 +66,9 @@ class User:
 
 
 @contextmanager
-def another_user() -> Iterator[User]:
-    """Skips where this is not root, or where another user cannot use this checkout."""
+def another_user(reader: bool = True) -> Iterator[User]:
+    """Skips where this is not root, or where another user cannot use this checkout. A `reader` may
+    have a capability for that; Vulkan's loader then heeds no environment."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
     with tempfile.TemporaryDirectory(prefix="uis-user-") as folder:
@@ -75,7 +76,7 @@ def another_user() -> Iterator[User]:
         become = ["setpriv", "--reuid", str(nobody.pw_uid), "--regid", str(nobody.pw_gid)]
         os.chown(folder, nobody.pw_uid, -1)
         said = ""
-        for more in ((), _READER):
+        for more in ((), _READER) if reader else ((),):
             user = User(Path(folder), nobody.pw_uid, [*become, "--clear-groups", *more])
             status, said = user.run([sys.executable, "-c", _TRY])
             if status == 0:
@@ -86,9 +87,9 @@ def another_user() -> Iterator[User]:
 
 @contextmanager
 def normal_user() -> Iterator[User]:
-    """This user; another one if this is root."""
+    """This user; another one without capabilities if this is root."""
     if os.geteuid() == 0:
-        with another_user() as user:
+        with another_user(reader=False) as user:
             yield user
     else:
         with tempfile.TemporaryDirectory(prefix="uis-user-") as folder:
