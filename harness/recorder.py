@@ -68,9 +68,9 @@ class RecorderSettings:
     alike; encoder is the library that codes, "auto" is for `choose_encoder` to decide;
     preset has x264's names, which NVENC maps to its own; guard is macroblocks of UI
     around a region; threads are encoder 1's, 1 to 16: with more than one x264 codes as
-    many slices of a picture at a time, and a region has the share that it has of the view. mode chooses two encoders and the splicer
-    or, for comparison, one plain encoder for every tick or for those on which something
-    changed. splice "syntax"
+    many slices of a picture at a time, and a region has the share that it has of the view.
+    mode chooses two encoders and the splicer or, for comparison, one plain encoder for every
+    tick or for those on which something changed. splice "syntax"
     merges: while a region lives, encoder 1 codes what is outside it only; "separate"
     and "rows" code CHANGED pictures in full. mb_info tells the encoders which
     macroblocks did not change. deblock lets spliced and merged pictures use the

@@ -44,6 +44,8 @@ def user() -> Iterator[User]:
         )
         if not found.startswith("on, "):
             pytest.skip(f"Chrome's sandbox: {found}")
+        if user.reader and "namespaces" not in found:
+            pytest.skip("the sandbox's helper takes the right to read this checkout from Chrome")
         compiler = shutil.which("cc")
         assert compiler, "make setup installs a compiler"
         preloaded, browser = user.home / "one_thread.so", user.home / "browser"

@@ -33,6 +33,11 @@ class User:
         self.uid = uid
         self._become = tuple(become)
 
+    @property
+    def reader(self) -> bool:
+        """Has a capability to read this checkout."""
+        return set(_READER) <= set(self._become)
+
     def start(self, command: Sequence[str], around: Sequence[str] = ()) -> subprocess.Popen[str]:
         """Starts a command as this user, in its home, without root's environment; it can import
         the harness. Its output is one text. `around` starts it all as who this is."""
@@ -66,9 +71,8 @@ class User:
 
 
 @contextmanager
-def another_user(reader: bool = True) -> Iterator[User]:
-    """Skips where this is not root, or where another user cannot use this checkout. A `reader` may
-    have a capability for that; Vulkan's loader then heeds no environment."""
+def another_user() -> Iterator[User]:
+    """Skips where this is not root, or where another user cannot use this checkout."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
     with tempfile.TemporaryDirectory(prefix="uis-user-") as folder:
@@ -76,7 +80,7 @@ def another_user(reader: bool = True) -> Iterator[User]:
         become = ["setpriv", "--reuid", str(nobody.pw_uid), "--regid", str(nobody.pw_gid)]
         os.chown(folder, nobody.pw_uid, -1)
         said = ""
-        for more in ((), _READER) if reader else ((),):
+        for more in ((), _READER):
             user = User(Path(folder), nobody.pw_uid, [*become, "--clear-groups", *more])
             status, said = user.run([sys.executable, "-c", _TRY])
             if status == 0:
@@ -87,9 +91,9 @@ def another_user(reader: bool = True) -> Iterator[User]:
 
 @contextmanager
 def normal_user() -> Iterator[User]:
-    """This user; another one without capabilities if this is root."""
+    """This user; another one if this is root."""
     if os.geteuid() == 0:
-        with another_user(reader=False) as user:
+        with another_user() as user:
             yield user
     else:
         with tempfile.TemporaryDirectory(prefix="uis-user-") as folder:
