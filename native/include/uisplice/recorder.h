@@ -28,11 +28,11 @@ extern "C" {
 #define UIS_PICTURE_MERGED 3  /* encoder 1's macroblocks and regions' */
 
 /* How regions are put into the picture.
- * SYNTAX: one slice a picture (with several threads some); while a region lives, encoder 1 codes what is
- * outside only, so the video is never coded twice (merged pictures).
- * ROWS: row slices with copied bits; CHANGED pictures are encoder 1's alone.
- * SEPARATE: one slice a picture, CHANGED pictures encoder 1's alone.
- * The last two are kept for comparison, and hold one region (a bounding box). */
+ * SYNTAX: one slice a picture (with several threads some); while a region lives, encoder 1 codes
+ * what is outside only, so the video is never coded twice (merged pictures). ROWS: row slices with
+ * copied bits; CHANGED pictures are encoder 1's alone. SEPARATE: one slice a picture, CHANGED
+ * pictures encoder 1's alone. The last two are kept for comparison, and hold one region (a bounding
+ * box). */
 #define UIS_SPLICE_SYNTAX 0
 #define UIS_SPLICE_ROWS 1
 #define UIS_SPLICE_SEPARATE 2
@@ -57,14 +57,14 @@ extern "C" {
 typedef struct uis_recorder_config {
     uint32_t width, height; /* of the view; even */
     uint32_t fps_num, fps_den;
-    uint32_t qp;           /* 0..51, for I and P alike */
-    uint32_t guard_mbs;    /* macroblocks of UI around a region, not at a frame edge */
-    uint32_t threads;      /* of encoder 1, 1 to 16: x264 codes as many slices; a region has its share */
-    uint32_t faults;       /* UIS_FAULT_* */
-    uint32_t splice;       /* UIS_SPLICE_* */
-    uint32_t mode;         /* UIS_MODE_* */
-    uint32_t mb_info;      /* 1: tell the encoders which macroblocks did not change */
-    uint32_t deblock;      /* 1: deblocking where it is provably exact; 0: in full pictures only */
+    uint32_t qp;        /* 0..51, for I and P alike */
+    uint32_t guard_mbs; /* macroblocks of UI around a region, not at a frame edge */
+    uint32_t threads; /* of encoder 1, 1 to 16: x264 codes as many slices; a region has its share */
+    uint32_t faults;  /* UIS_FAULT_* */
+    uint32_t splice;  /* UIS_SPLICE_* */
+    uint32_t mode;    /* UIS_MODE_* */
+    uint32_t mb_info; /* 1: tell the encoders which macroblocks did not change */
+    uint32_t deblock; /* 1: deblocking where it is provably exact; 0: in full pictures only */
     uint32_t region_limit; /* percent of the view: larger regions are encoder 1's to code */
     uint32_t adopt_after;  /* pictures that a video must have stood still before it gets a region */
     uint32_t keyframe_interval; /* ticks between keyframes; 0: only the first */
