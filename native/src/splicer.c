@@ -152,20 +152,20 @@ static bool is_inside(const uis_placement *p, const uis_part *part, uint32_t sli
            (!up || !right || *(o - p->width + 1) == *o);
 }
 
-/* Macroblocks from the writer's next one to `end`; `copies`: their reference indices and intra
- * modes are coded as in the parts. 0, or -1: one does not fit. */
+/* One slice's macroblocks, from the writer's next one to `end`; `copies`: their reference indices
+ * and intra modes are coded as in the parts. 0, or -1: one does not fit. */
 static int write_macroblocks(uis_mb_writer *w, const uis_placement *p, uint32_t end, bool copies) {
     const uint32_t slice = w->next;
     int rc = 0;
     for (uint32_t i = slice; i < end && rc == 0;) {
-        const uint32_t y = i / p->width, row_end = (y + 1) * p->width;
-        const uint32_t stop = row_end < end ? row_end : end;
+        const uint32_t y = i / p->width, row = y * p->width;
+        const uint32_t stop = row + p->width < end ? row + p->width : end;
         const uis_macroblock *mb = NULL;
         const uis_part *part = NULL;
         const uint32_t begin = i;
         for (; i < stop; i++) {
             part = p->parts[p->owner[i]];
-            mb = part ? uis_part_at(part, i % p->width, y) : NULL;
+            mb = part ? uis_part_at(part, i - row, y) : NULL;
             if (mb && !mb->still)
                 break;
         }
@@ -173,7 +173,7 @@ static int write_macroblocks(uis_mb_writer *w, const uis_placement *p, uint32_t 
         if (rc == 0 && i < stop) {
             const bool as_read = copies && part->patched == 0 &&
                                  part->slices.slices[0].header.type == UIS_SLICE_P &&
-                                 is_inside(p, part, slice, i % p->width, y);
+                                 is_inside(p, part, slice, i - row, y);
             rc = (as_read ? uis_mb_writer_put_as_read : uis_mb_writer_put)(w, mb,
                                                                            uis_part_bits(part, mb));
             i++;
