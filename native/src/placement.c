@@ -237,22 +237,12 @@ static bool sees_others(const uis_placement *p, uint32_t x, uint32_t y) {
     return false;
 }
 
-/* How many patches less it takes if a slice of the picture begins at this macroblock: all from
- * there to the place below lose what is above them. */
-static int saved_by_cut(const uis_placement *p, uint32_t address) {
-    int saved = 0;
-    for (uint32_t i = address; i < address + p->width && i < p->width * p->height; i++) {
-        const uint32_t x = i % p->width, y = i / p->width, up = i - p->width;
-        const uis_macroblock *mb = at(p, x, y);
-        if (!mb || !predicts_intra(mb) || !(samples_taken(mb) & (UP | UP_LEFT | UP_RIGHT)) ||
-            up < slice_start(p, i) || (p->constrained && !intra_at(p, x, y - 1)))
-            continue;
-        if (p->owner[up] == p->owner[i])
-            saved += same_slice(p, x, y, x, y - 1) ? -1 : 1;
-        else
-            saved += p->owner[i] != 0;
-    }
-    return saved;
+/* How many would be patched of those that lose a neighbour if a slice begins at this macroblock. */
+static uint32_t to_patch_behind(const uis_placement *p, uint32_t address) {
+    uint32_t count = 0;
+    for (uint32_t i = address; i <= address + p->width && i < p->width * p->height; i++)
+        count += sees_others(p, i % p->width, i / p->width);
+    return count;
 }
 
 /* The next macroblock after this one at which a part begins a slice, other than its first; 0: there
@@ -277,11 +267,12 @@ static uint32_t next_seam(const uis_placement *p, uint32_t after) {
 static bool choose_cuts(uis_placement *p) {
     p->cut_count = 0;
     for (uint32_t seam = 0; (seam = next_seam(p, seam)) != 0;) {
-        if (!p->deblock && saved_by_cut(p, seam) < 2) /* a header costs something, too */
-            continue;
         if (p->cut_count == UIS_MAX_CUTS)
             return !p->deblock;
+        const uint32_t joined = to_patch_behind(p, seam);
         p->cuts[p->cut_count++] = seam;
+        if (!p->deblock && joined < to_patch_behind(p, seam) + 2) /* a header costs something */
+            p->cut_count--;
     }
     return true;
 }

@@ -132,13 +132,13 @@ def make(sample: Sample) -> None:
 
 
 if __name__ == "__main__":
-    names = sys.argv[1:] or [sample.name for sample in SAMPLES]
-    if unknown := set(names) - {sample.name for sample in SAMPLES}:
+    known = {sample.name for sample in SAMPLES}
+    names = set(sys.argv[1:]) or known
+    if unknown := names - known:
         raise SystemExit(f"no such sample: {', '.join(sorted(unknown))}")
     for one in SAMPLES:
         if one.name in names:
             make(one)
-    made = {sample.name for sample in SAMPLES}
     for old in (*FOLDER.glob("*.h264"), *FOLDER.glob("*.md5")):
-        if old.stem not in made:
+        if old.stem not in known:
             old.unlink()

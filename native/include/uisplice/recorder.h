@@ -28,11 +28,11 @@ extern "C" {
 #define UIS_PICTURE_MERGED 3  /* encoder 1's macroblocks and regions' */
 
 /* How regions are put into the picture.
- * SYNTAX: one slice a picture (with several threads some); while a region lives, encoder 1 codes
- * what is outside only, so the video is never coded twice (merged pictures). ROWS: row slices with
- * copied bits; CHANGED pictures are encoder 1's alone. SEPARATE: one slice a picture, CHANGED
- * pictures encoder 1's alone. The last two are kept for comparison, and hold one region (a bounding
- * box). */
+ * SYNTAX: one slice a picture (several threads: some); while a region lives, encoder 1
+ * codes what is outside only, so the video is never coded twice (merged pictures).
+ * ROWS: row slices with copied bits; CHANGED pictures are encoder 1's alone.
+ * SEPARATE: as few slices, CHANGED pictures encoder 1's alone.
+ * The last two are kept for comparison, and hold one region (a bounding box). */
 #define UIS_SPLICE_SYNTAX 0
 #define UIS_SPLICE_ROWS 1
 #define UIS_SPLICE_SEPARATE 2
